@@ -1,0 +1,87 @@
+// Package environments says what a deployment is: plain, frozen values that a
+// Starlark file computes and tasks act on. It is the narrow waist of the
+// program: left of it everything is evaluation, right of it nothing has heard
+// of Starlark.
+//
+// An [Environment] lists what was declared, in the order of declaration. What
+// is known only later (an address), what is secret and what is a task's
+// argument stays a [Value], a small tree that is rendered where it is needed.
+// Everything here encodes to JSON and back without loss, which is how an
+// evaluated environment is kept and compared.
+//
+// The *.star files beside this code are the examples that ship with the
+// program.
+package environments
+
+import "slices"
+
+// An Environment is everything that one environment file declares.
+type Environment struct {
+	Name      string     `json:"name"` // base name of the file without .star
+	ID        string     `json:"id"`   // owner of the machines; never empty after load
+	Doc       string     `json:"doc,omitempty"`
+	File      string     `json:"file"` // relative to the project root
+	Hosts     []Host     `json:"hosts,omitempty"`
+	Services  []Service  `json:"services,omitempty"`
+	Files     []File     `json:"files,omitempty"`
+	Firewalls []Firewall `json:"firewalls,omitempty"`
+	Probes    []Probe    `json:"probes,omitempty"`
+	Tasks     []Task     `json:"tasks,omitempty"`
+	Secrets   []Secret   `json:"secrets,omitempty"`
+	Params    []Param    `json:"params,omitempty"`
+	Warnings  []Problem  `json:"warnings,omitempty"`
+	Reads     []Read     `json:"reads,omitempty"`
+}
+
+// Host returns the host called name.
+func (e *Environment) Host(name string) (Host, bool) {
+	i := slices.IndexFunc(e.Hosts, func(h Host) bool { return h.Name == name })
+	if i < 0 {
+		return Host{}, false
+	}
+	return e.Hosts[i], true
+}
+
+// Service returns the service called name.
+func (e *Environment) Service(name string) (Service, bool) {
+	i := slices.IndexFunc(e.Services, func(s Service) bool { return s.Name == name })
+	if i < 0 {
+		return Service{}, false
+	}
+	return e.Services[i], true
+}
+
+// A Read is a file that evaluation read. An Environment may be re-used while
+// every read still has its digest.
+type Read struct {
+	Path   string `json:"path"`   // relative to the project root, or @torrust//…
+	Digest string `json:"digest"` // sha256, hexadecimal
+}
+
+// Declared is what every resource has: its name and where it was declared.
+type Declared struct {
+	Name     string     `json:"name"`
+	Position Position   `json:"position"`
+	Calls    []Position `json:"calls,omitempty"` // callers, innermost first
+}
+
+// A Secret names a value that is read when it is needed and never stored in
+// an Environment. Exactly one source is set; with none it is the environment
+// variable that bears its name.
+type Secret struct {
+	Declared
+	Env      string   `json:"env,omitempty"`     // environment variable; "" = Name
+	Command  []string `json:"command,omitempty"` // argv whose output is the value
+	Generate bool     `json:"generate,omitempty"`
+	Length   int      `json:"length,omitempty"` // characters of a generated value
+}
+
+// A Param is a value that the command line or the parameter file may set.
+type Param struct {
+	Declared
+	Type    string   `json:"type"` // string, int, bool, list
+	Default string   `json:"default"`
+	Value   string   `json:"value"`
+	Choices []string `json:"choices,omitempty"`
+	Doc     string   `json:"doc,omitempty"`
+}

@@ -1,0 +1,74 @@
+package environments
+
+// A Host is a machine of the environment, declared by vm(); its node is
+// "vm:NAME".
+type Host struct {
+	Declared
+	Provider        Provider          `json:"provider"`
+	User            string            `json:"user"`    // login over ssh
+	SSHPort         int               `json:"sshPort"` // on the machine
+	Labels          map[string]string `json:"labels,omitempty"`
+	RegistryMirrors []string          `json:"registryMirrors,omitempty"` // URLs for daemon.json
+	AptMirror       string            `json:"aptMirror,omitempty"`       // one sources.list line or a URL, "" = the image's own
+	Packages        []string          `json:"packages,omitempty"`        // beside what the program needs itself
+}
+
+// A Provider says where a machine comes from; exactly one field is set.
+type Provider struct {
+	QEMU      *QEMU      `json:"qemu,omitempty"`
+	Existing  *Existing  `json:"existing,omitempty"`
+	Simulated *Simulated `json:"simulated,omitempty"`
+}
+
+// Kind returns the name of the built-in that made p: qemu, existing or
+// simulated; "" for the zero Provider.
+func (p Provider) Kind() string {
+	switch {
+	case p.QEMU != nil:
+		return "qemu"
+	case p.Existing != nil:
+		return "existing"
+	case p.Simulated != nil:
+		return "simulated"
+	default:
+		return ""
+	}
+}
+
+// Local reports whether the machine lives on the operator's own computer, so
+// that an environment id may be derived from the project.
+func (p Provider) Local() bool { return p.Existing == nil && p.Kind() != "" }
+
+// QEMU is a virtual machine on the operator's computer.
+type QEMU struct {
+	Image    string  `json:"image"`              // URL or path of a cloud image
+	Checksum string  `json:"checksum,omitempty"` // sha256 (64) or sha512 (128 hexadecimal digits); required for a URL
+	CPUs     int     `json:"cpus"`
+	Memory   int64   `json:"memory"` // bytes
+	Disk     int64   `json:"disk"`   // bytes, system disk
+	Data     int64   `json:"data"`   // bytes, data disk
+	Network  *Bridge `json:"network,omitempty"`
+}
+
+// A Bridge attaches a virtual machine to a bridge of the operator's computer
+// with fixed addresses; without one the network is user-mode with forwarded
+// ports.
+type Bridge struct {
+	Name string `json:"name"`
+	IPv4 string `json:"ipv4,omitempty"` // address with prefix length
+	IPv6 string `json:"ipv6,omitempty"` // address with prefix length
+}
+
+// Existing is a machine that is already there.
+type Existing struct {
+	Address     string `json:"address"` // name or IP address
+	User        string `json:"user"`
+	Port        int    `json:"port"`
+	Fingerprint string `json:"fingerprint,omitempty"` // SHA256:… of a host key; "" = first use is shown and recorded
+}
+
+// Simulated is a machine on disk, for tests.
+type Simulated struct {
+	Directory string `json:"directory"` // relative to the project root
+	Latency   int64  `json:"latency"`   // nanoseconds per batch
+}

@@ -1,0 +1,169 @@
+package tasks
+
+import (
+	"container/heap"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/torrust/tracker-deployer/environments"
+	"github.com/torrust/tracker-deployer/tasks/hosts"
+)
+
+// A Stage is the part of a deployment that a node belongs to. Each stage is a
+// target of that name.
+type Stage string
+
+// The stages in their order. Nodes of StageTask are the user's own targets.
+const (
+	StageProvision Stage = "provision"
+	StageConfigure Stage = "configure"
+	StageRelease   Stage = "release"
+	StageRun       Stage = "run"
+	StageTest      Stage = "test"
+	StageTask      Stage = "task"
+)
+
+// stages orders what `deploy` is made of.
+var deployStages = []Stage{StageProvision, StageConfigure, StageRelease, StageRun}
+
+// A Node is one thing of an environment: a machine, a resource on a machine,
+// or an action. Exactly one of Machine, Resource and Action is set.
+type Node struct {
+	ID       string // "kind:name"
+	Stage    Stage
+	Host     string // the host it lives on or runs on, "" = the operator's computer
+	Position environments.Position
+	Doc      string // one line for people, "" = none
+	Edges    []Edge
+
+	Machine  *environments.Host
+	Resource Resource
+	Action   Action
+}
+
+// An Edge says that a node needs another one first, and why.
+type Edge struct {
+	To       string // node id
+	Field    string // what makes the edge: "host", "depends_on", …
+	Position environments.Position
+}
+
+// An Action is a node that runs when it is asked for: a task or a probe.
+type Action interface {
+	// Run does it; an error is a failed task or probe.
+	Run(ctx context.Context, surroundings Surroundings) error
+}
+
+// Surroundings are what an action is given.
+type Surroundings struct {
+	Scope    *Scope
+	Machine  hosts.Machine     // of the node's host; nil without one
+	Progress func(line string) // output of the action, never nil
+}
+
+// A Graph is a frozen set of nodes without cycles.
+type Graph struct {
+	nodes map[string]*Node
+	order []string // topological; among equals in the order of declaration
+	users map[string][]string
+}
+
+// NewGraph checks that ids are unique, that edges lead somewhere and that
+// there is no cycle, and freezes the nodes.
+func NewGraph(nodes []*Node) (*Graph, error) {
+	g := &Graph{nodes: make(map[string]*Node, len(nodes)), users: make(map[string][]string)}
+	rank := make(map[string]int, len(nodes))
+	for i, n := range nodes {
+		if first, ok := g.nodes[n.ID]; ok {
+			return nil, fmt.Errorf("%s is declared twice: at %s and at %s", n.ID, first.Position, n.Position)
+		}
+		g.nodes[n.ID], rank[n.ID] = n, i
+	}
+	needs := make(map[string]int, len(nodes))
+	for _, n := range nodes {
+		for _, e := range n.Edges {
+			if _, ok := g.nodes[e.To]; !ok {
+				return nil, fmt.Errorf("%s: %s: %s refers to %q, which nothing declares", n.Position, n.ID, e.Field, e.To)
+			}
+			if !slices.Contains(g.users[e.To], n.ID) {
+				g.users[e.To] = append(g.users[e.To], n.ID)
+				needs[n.ID]++
+			}
+		}
+	}
+	ready := &rankHeap{rank: rank}
+	for _, n := range nodes {
+		if needs[n.ID] == 0 {
+			heap.Push(ready, n.ID)
+		}
+	}
+	for ready.Len() > 0 {
+		id := heap.Pop(ready).(string)
+		g.order = append(g.order, id)
+		for _, user := range g.users[id] {
+			if needs[user]--; needs[user] == 0 {
+				heap.Push(ready, user)
+			}
+		}
+	}
+	if len(g.order) < len(nodes) {
+		return nil, fmt.Errorf("dependency cycle: %s", strings.Join(g.cycle(needs), " -> "))
+	}
+	return g, nil
+}
+
+// cycle returns one cycle among the nodes that still need something, its
+// first node repeated at the end.
+func (g *Graph) cycle(needs map[string]int) []string {
+	var start string
+	for id, n := range needs {
+		if n > 0 && (start == "" || id < start) {
+			start = id
+		}
+	}
+	seen := map[string]int{}
+	var path []string
+	for id := start; ; {
+		if at, ok := seen[id]; ok {
+			return append(path[at:], id)
+		}
+		seen[id] = len(path)
+		path = append(path, id)
+		for _, e := range g.nodes[id].Edges {
+			if needs[e.To] > 0 {
+				id = e.To
+				break
+			}
+		}
+	}
+}
+
+// Node returns the node called id.
+func (g *Graph) Node(id string) (*Node, bool) {
+	n, ok := g.nodes[id]
+	return n, ok
+}
+
+// Order returns every id, dependencies first.
+func (g *Graph) Order() []string { return slices.Clone(g.order) }
+
+// Users returns the ids that need id directly.
+func (g *Graph) Users(id string) []string { return slices.Clone(g.users[id]) }
+
+// rankHeap orders ids by their place in the file.
+type rankHeap struct {
+	ids  []string
+	rank map[string]int
+}
+
+func (h *rankHeap) Len() int           { return len(h.ids) }
+func (h *rankHeap) Less(i, j int) bool { return h.rank[h.ids[i]] < h.rank[h.ids[j]] }
+func (h *rankHeap) Swap(i, j int)      { h.ids[i], h.ids[j] = h.ids[j], h.ids[i] }
+func (h *rankHeap) Push(x any)         { h.ids = append(h.ids, x.(string)) }
+func (h *rankHeap) Pop() any {
+	last := h.ids[len(h.ids)-1]
+	h.ids = h.ids[:len(h.ids)-1]
+	return last
+}

@@ -1,0 +1,257 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/torrust/tracker-deployer/environments"
+	"github.com/torrust/tracker-deployer/tasks/hosts"
+	"golang.org/x/sync/errgroup"
+)
+
+// Plan looks at the machines of the selected nodes and says what a run would
+// do. It changes nothing, starts no machine and generates no secret. The
+// caller closes the plan.
+func (e *Engine) Plan(ctx context.Context, g *Graph, s Selection) (*Plan, error) {
+	w := newWorld(e)
+	p := &planner{world: w, graph: g, selection: s, steps: map[string]Step{}}
+	plan, err := p.plan(ctx)
+	if err != nil {
+		w.close()
+		return nil, err
+	}
+	return plan, nil
+}
+
+type planner struct {
+	*world
+	graph     *Graph
+	selection Selection
+	steps     map[string]Step
+}
+
+func (p *planner) plan(ctx context.Context) (*Plan, error) {
+	machines := hostsOf(p.graph, p.selection.Nodes)
+	if err := p.lookAll(ctx, machines); err != nil {
+		return nil, err
+	}
+	var todo []*Node
+	for _, id := range p.graph.order {
+		if p.selection.Nodes[id] {
+			todo = append(todo, p.graph.nodes[id])
+		}
+	}
+	scope := p.scope(ctx, false)
+	for round := todo; len(round) > 0; {
+		if err := p.observeAll(ctx, scope, round); err != nil {
+			return nil, err
+		}
+		rest, err := p.diff(scope, round)
+		if err != nil {
+			return nil, err
+		}
+		if len(rest) == len(round) {
+			return nil, fmt.Errorf("%s: planning makes no progress", rest[0].ID)
+		}
+		round = rest
+	}
+	return p.assemble(machines, todo)
+}
+
+func (p *planner) lookAll(ctx context.Context, machines []environments.Host) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, h := range machines {
+		group.Go(func() error { return p.look(ctx, h) })
+	}
+	return group.Wait()
+}
+
+// observeAll asks every machine, in parallel, what the nodes want to know.
+func (p *planner) observeAll(ctx context.Context, scope *Scope, nodes []*Node) error {
+	queries, err := gather(scope, nodes)
+	if err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	for host, list := range queries {
+		group.Go(func() error {
+			if err := p.observe(ctx, host, list); err != nil {
+				return err
+			}
+			return p.claim(host)
+		})
+	}
+	return group.Wait()
+}
+
+// gather returns the queries of nodes by host. What a node cannot ask yet it
+// asks in a later round.
+func gather(scope *Scope, nodes []*Node) (map[string][]hosts.Query, error) {
+	queries := map[string][]hosts.Query{}
+	for _, n := range nodes {
+		if n.Resource == nil {
+			continue
+		}
+		if len(queries[n.Host]) == 0 {
+			queries[n.Host] = []hosts.Query{hosts.SystemQuery{}, hosts.ManifestQuery{}}
+		}
+		list, err := n.Resource.Queries(scope)
+		if err != nil && !isUnknown(err) {
+			return nil, &NodeError{n.ID, n.Position, err}
+		}
+		queries[n.Host] = append(queries[n.Host], list...)
+	}
+	return queries, nil
+}
+
+func isUnknown(err error) bool {
+	_, ok := errors.AsType[*Unknown](err)
+	return ok
+}
+
+// diff plans the nodes whose answers are there and returns the others.
+func (p *planner) diff(scope *Scope, nodes []*Node) (rest []*Node, err error) {
+	for _, n := range nodes {
+		if !p.ready(scope, n) {
+			rest = append(rest, n)
+			continue
+		}
+		c, err := p.change(scope, n)
+		if err != nil {
+			return nil, &NodeError{n.ID, n.Position, err}
+		}
+		p.setOutputs(n.ID, c.Outputs)
+		if c.Act != ActNone && c.Act != ActRun {
+			p.setChanged(n.ID)
+		}
+		p.steps[n.ID] = Step{Node: n.ID, Host: n.Host, Stage: n.Stage, Position: n.Position, Change: c, node: n}
+	}
+	return rest, nil
+}
+
+// ready reports whether everything that n depends on is planned, and its
+// queries are answered or have nobody to answer them.
+func (p *planner) ready(scope *Scope, n *Node) bool {
+	for _, e := range n.Edges {
+		if _, ok := p.steps[e.To]; !ok && p.selection.Nodes[e.To] {
+			return false
+		}
+	}
+	if n.Resource == nil || p.machine(n.Host) == nil {
+		return true
+	}
+	queries, err := n.Resource.Queries(scope)
+	return err != nil || len(p.missing(n.Host, queries)) == 0
+}
+
+func (p *planner) change(scope *Scope, n *Node) (Change, error) {
+	switch {
+	case n.Machine != nil:
+		return machineChange(p.status[n.Machine.Name]), nil
+	case n.Action != nil:
+		return Change{Act: ActRun}, nil
+	}
+	s := p.status[n.Host]
+	switch s.State {
+	case StateStopped, StateUnreachable:
+		return Change{Act: ActUnknown, Reason: fmt.Sprintf("vm:%s is %s: %s", n.Host, s.State, s.Reason)}, nil
+	}
+	c, err := n.Resource.Diff(scope, p.factsOf(n.Host))
+	unknown, ok := errors.AsType[*Unknown](err)
+	if !ok {
+		if c.Act == "" {
+			c.Act = ActNone
+		}
+		return c, err
+	}
+	if s.State == StateAbsent {
+		return Change{Act: ActCreate, Reason: unknown.Error()}, nil
+	}
+	return Change{Act: ActUpdate, Reason: "may change: " + unknown.Error()}, nil
+}
+
+func machineChange(s Status) Change {
+	c := Change{Act: ActNone, Reason: s.Reason, Fields: s.Changes}
+	switch {
+	case s.State == StateAbsent:
+		c.Act = ActCreate
+	case s.State == StateStopped:
+		c.Act = ActUpdate
+		c.Fields = append([]FieldChange{{Name: "state", Old: string(StateStopped), New: string(StateRunning)}}, c.Fields...)
+	case s.Replace:
+		c.Act = ActReplace
+	case len(s.Changes) > 0:
+		c.Act = ActUpdate
+	}
+	return c
+}
+
+// assemble puts the steps in order, adds the orphans and checks what `only`
+// left out.
+func (p *planner) assemble(machines []environments.Host, todo []*Node) (*Plan, error) {
+	plan := &Plan{
+		Format: 1, Environment: p.engine.Name, ID: p.engine.ID,
+		Targets: p.selection.Targets, Hosts: []PlanHost{}, Steps: []Step{}, world: p.world,
+	}
+	for _, h := range machines {
+		s := p.status[h.Name]
+		plan.Hosts = append(plan.Hosts, PlanHost{Host: h.Name, State: s.State, Reason: s.Reason})
+		if p.selection.Full {
+			plan.Steps = append(plan.Steps, orphans(h.Name, p.manifest(h.Name), p.graph)...)
+		}
+	}
+	for _, n := range todo {
+		step := p.steps[n.ID]
+		if p.selection.Only && !p.selection.Wanted[n.ID] {
+			if step.Act != ActNone && step.Act != ActRun {
+				return nil, &UnmetError{Node: n.ID, Act: step.Act, Reason: step.Reason}
+			}
+			continue
+		}
+		plan.Steps = append(plan.Steps, step)
+	}
+	return plan, nil
+}
+
+// An UnmetError is a dependency that --only leaves out although it is not as
+// declared.
+type UnmetError struct {
+	Node   string
+	Act    Act
+	Reason string
+}
+
+// Error names the dependency and what it needs.
+func (e *UnmetError) Error() string {
+	return fmt.Sprintf("dependency %s is not met: it needs %s", e.Node, e.Act)
+}
+
+// Hint says how to get it.
+func (e *UnmetError) Hint() string { return "run it without --only" }
+
+// orphans returns a step for each thing that the manifest lists and the graph
+// does not declare. What has nothing left but data is kept until it is pruned
+// by name.
+func orphans(host string, m hosts.Manifest, g *Graph) []Step {
+	var steps []Step
+	ids := make([]string, 0, len(m.Owned))
+	for id := range m.Owned {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	for _, id := range ids {
+		if n, ok := g.nodes[id]; ok && n.Host == host {
+			continue
+		}
+		o := orphan{id: id, owned: m.Owned[id]}
+		if !o.live() {
+			continue
+		}
+		n := &Node{ID: id, Stage: StageRun, Host: host, Resource: o}
+		c, _ := o.Diff(nil, nil) // an orphan needs neither to know what to remove
+		steps = append(steps, Step{Node: id, Host: host, Stage: n.Stage, Change: c, node: n})
+	}
+	return steps
+}
