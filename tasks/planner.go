@@ -161,10 +161,7 @@ func (p *planner) change(scope *Scope, n *Node) (Change, error) {
 	c, err := n.Resource.Diff(scope, p.factsOf(n.Host))
 	unknown, ok := errors.AsType[*Unknown](err)
 	if !ok {
-		if c.Act == "" {
-			c.Act = ActNone
-		}
-		return c, err
+		return p.listed(n.Host, n.ID, c), err
 	}
 	if s.State == StateAbsent {
 		return Change{Act: ActCreate, Reason: unknown.Error()}, nil

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -214,12 +215,19 @@ func (w *world) answered(host string, q hosts.Query) bool {
 	return f.Same || f.Type == ""
 }
 
-// forget drops what was observed of a machine.
-func (w *world) forget(host string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	delete(w.facts, host)
-	delete(w.asked, host)
+// listed makes a change of a node that is as declared but that its machine's
+// manifest does not list: what is not listed could not be removed later.
+func (w *world) listed(host, node string, c Change) Change {
+	if c.Act == "" {
+		c.Act = ActNone
+	}
+	if c.Act != ActNone || c.Owned == nil || w.machine(host) == nil {
+		return c
+	}
+	if !reflect.DeepEqual(w.manifest(host).Owned[node], *c.Owned) {
+		c.Act, c.Reason = ActUpdate, "the machine's manifest does not list it"
+	}
+	return c
 }
 
 // manifest returns what a machine lists as ours.

@@ -36,8 +36,8 @@ type Machine interface {
 	Observe(ctx context.Context, queries []Query) (Facts, error)
 
 	// Apply carries out operations in order and stops at the first that
-	// fails. It returns one Result per operation that was tried; the error
-	// is a *StepError naming the operation. The first Apply of a run takes
+	// fails. It returns one Result per operation that was tried, the one that
+	// went wrong included as the last; the error is a *StepError naming it. The first Apply of a run takes
 	// the machine's lock and fails with ErrLocked when another run holds it.
 	// Each operation is idempotent. Output of long operations goes to
 	// progress line by line; nil discards it.

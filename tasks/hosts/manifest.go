@@ -37,6 +37,9 @@ const (
 	ManifestPath = StateDirectory + "/manifest.json"
 	// ReleasesDirectory holds the releases by number.
 	ReleasesDirectory = StateDirectory + "/releases"
+	// FirewallUnit is the systemd unit that loads the firewall at boot; an
+	// ApplyFirewall makes it, docker comes after it.
+	FirewallUnit = "torrust-tracker-deployer-firewall.service"
 )
 
 // DecodeManifest reads what Encode wrote. No bytes are the zero Manifest; a
