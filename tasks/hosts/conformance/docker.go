@@ -1,0 +1,171 @@
+package conformance
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/torrust/tracker-deployer/tasks/hosts"
+)
+
+func units(t *testing.T, s *suite) {
+	m := s.open(t)
+	const name = "torrust-conformance.service"
+	file := hosts.WriteFile{Path: "/etc/systemd/system/" + name, Mode: "0644", Content: []byte(
+		"[Service]\nExecStart=/bin/sleep 1000\nExecReload=/bin/true\n[Install]\nWantedBy=multi-user.target\n")}
+	see := func(want hosts.UnitFact) {
+		t.Helper()
+		equal(t, name, *ask[*hosts.UnitFact](t, m, hosts.UnitQuery{Name: name}), want)
+	}
+	defer func() {
+		must(t, m, hosts.SetUnit{Name: name, Action: "stop"}, hosts.Remove{Path: file.Path})
+	}()
+	must(t, m, file)
+	changes(t, m, hosts.SetUnit{Name: name, Enabled: true})
+	see(hosts.UnitFact{Exists: true, Enabled: true})
+	changes(t, m, hosts.SetUnit{Name: name, Enabled: true, Action: "start"})
+	see(hosts.UnitFact{Exists: true, Enabled: true, Active: true})
+	file.Content = append(file.Content, "[Unit]\nDescription=changed\n"...)
+	must(t, m, file)
+	see(hosts.UnitFact{Exists: true, Enabled: true, Active: true, Stale: true})
+	for _, action := range []string{"reload", "restart"} {
+		equal(t, "changed by "+action, must(t, m, hosts.SetUnit{Name: name, Enabled: true, Action: action})[0].Changed, true)
+		see(hosts.UnitFact{Exists: true, Enabled: true, Active: true})
+	}
+	changes(t, m, hosts.SetUnit{Name: name, Action: "stop"})
+	see(hosts.UnitFact{Exists: true})
+}
+
+func firewall(t *testing.T, s *suite) {
+	m := s.open(t)
+	const table, kept = "torrust_conformance", "/etc/torrust-conformance.nft"
+	rules := func(port int) string {
+		return fmt.Sprintf("table inet %s {\n\tchain pre {\n\t\ttype filter hook prerouting priority -150; policy accept;\n"+
+			"\t\ttcp dport { 22, %d } accept # a comment\n\t}\n}\n", table, port)
+	}
+	see := func(port int, want hosts.FirewallFact) {
+		t.Helper()
+		f := *ask[*hosts.FirewallFact](t, m, hosts.FirewallQuery{Table: table, Rules: rules(port)})
+		f.Live = ""
+		equal(t, fmt.Sprintf("firewall with port %d", port), f, want)
+	}
+	apply := func(port int, revert time.Duration) hosts.ApplyFirewall {
+		return hosts.ApplyFirewall{Table: table, Rules: rules(port), Path: kept, Revert: revert}
+	}
+	must(t, m, apply(80, time.Hour))
+	see(80, hosts.FirewallFact{Loaded: true, Same: true, Pending: true})
+	changes(t, m, hosts.ConfirmFirewall{Table: table})
+	see(80, hosts.FirewallFact{Loaded: true, Same: true})
+	equal(t, "changed by the same rules", must(t, m, apply(80, time.Hour))[0].Changed, false)
+	see(81, hosts.FirewallFact{Loaded: true})
+	holds(t, m, kept, []byte(rules(80)))
+
+	// A change that nobody confirms goes back, also when it is applied twice.
+	must(t, m, apply(81, time.Hour))
+	must(t, m, apply(82, 2*time.Second))
+	see(82, hosts.FirewallFact{Loaded: true, Same: true, Pending: true})
+	deadline := time.Now().Add(60 * time.Second)
+	for ask[*hosts.FirewallFact](t, m, hosts.FirewallQuery{Table: table, Rules: rules(80)}).Pending {
+		if time.Now().After(deadline) {
+			t.Fatal("the change is still there")
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	see(80, hosts.FirewallFact{Loaded: true, Same: true})
+	holds(t, m, kept, []byte(rules(80)))
+	if _, err := m.Apply(background(), []hosts.Operation{hosts.ConfirmFirewall{Table: table}}, nil); err == nil {
+		t.Error("a change that was reverted can be confirmed")
+	}
+	broken := apply(80, time.Hour)
+	broken.Rules = "table inet " + table + " { chain {"
+	if s.options.Commands {
+		if _, err := m.Apply(background(), []hosts.Operation{broken}, nil); err == nil {
+			t.Error("rules that do not parse were loaded")
+		}
+		see(80, hosts.FirewallFact{Loaded: true, Same: true})
+	}
+	must(t, m, apply(80, time.Hour), hosts.ConfirmFirewall{Table: table})
+}
+
+const project = "torrust-conformance"
+
+// stack is a compose file of services that sleep.
+func stack(image, extra string, names ...string) []byte {
+	var b strings.Builder
+	b.WriteString("services:\n")
+	for _, name := range names {
+		fmt.Fprintf(&b, "  %s:\n    image: %q\n    command: [sleep, '1000']\n    restart: unless-stopped\n    stop_grace_period: 1s\n"+
+			"    labels: {conformance: '1'%s}\n    healthcheck: {test: [CMD, 'true'], interval: 1s, start_period: 30s, start_interval: 1s}\n", name, image, extra)
+	}
+	return []byte(b.String())
+}
+
+func docker(t *testing.T, s *suite) {
+	m := s.open(t)
+	dir := s.directory(t, m)
+	compose := func(extra string, names ...string) {
+		t.Helper()
+		must(t, m, hosts.WriteFile{Path: dir + "/compose.yaml", Mode: "0644", Content: stack(s.options.Image, extra, names...)})
+	}
+	see := func() map[string]hosts.Container {
+		t.Helper()
+		byName := map[string]hosts.Container{}
+		for _, c := range ask[*hosts.ComposeFact](t, m, hosts.ComposeQuery{Project: project}).Containers {
+			byName[c.Service] = c
+		}
+		return byName
+	}
+	must(t, m, hosts.ComposeDown{Project: project})
+	pulled := must(t, m, hosts.PullImage{Reference: s.options.Image, Always: true})[0]
+	image := ask[*hosts.ImageFact](t, m, hosts.ImageQuery{References: []string{s.options.Image, "no/such:image"}}).Images
+	equal(t, "images", len(image), 1)
+	equal(t, "image", pulled.Values, map[string]string{"digest": image[s.options.Image].Digest, "id": image[s.options.Image].ID})
+	equal(t, "changed by a second pull", must(t, m, hosts.PullImage{Reference: s.options.Image})[0].Changed, false)
+
+	up := func(names ...string) hosts.ComposeUp {
+		return hosts.ComposeUp{Project: project, Directory: dir, Services: names, Timeout: 2 * time.Minute, Settle: time.Second}
+	}
+	compose("", "one", "two")
+	changes(t, m, up("one", "two"))
+	first := see()
+	equal(t, "containers", len(first), 2)
+	one := first["one"]
+	equal(t, "container", [5]any{one.State, one.Health, one.Restarts, one.ImageID, one.Restart},
+		[5]any{"running", "healthy", 0, image[s.options.Image].ID, "unless-stopped"})
+	equal(t, "label", one.Labels["conformance"], "1")
+	if _, err := time.Parse(time.RFC3339, one.Started); err != nil {
+		t.Errorf("started is %q", one.Started)
+	}
+
+	// Only what is named and differs is made anew.
+	compose(", more: '2'", "one", "two")
+	changes(t, m, up("one"))
+	second := see()
+	equal(t, "two is untouched", second["two"], first["two"])
+	if second["one"].ID == first["one"].ID || second["one"].Labels["more"] != "2" {
+		t.Errorf("one was not made anew: %+v", second["one"])
+	}
+	again := up("one")
+	again.Recreate = true
+	equal(t, "changed by Recreate", must(t, m, again)[0].Changed, true)
+	if third := see(); third["one"].ID == second["one"].ID {
+		t.Error("Recreate kept the container")
+	}
+
+	changes(t, m, hosts.ComposeAction{Project: project, Services: []string{"one"}, Action: "stop"})
+	equal(t, "state", see()["one"].State, "exited")
+	changes(t, m, hosts.ComposeAction{Project: project, Services: []string{"one"}, Action: "start"})
+	equal(t, "state", see()["one"].State, "running")
+	equal(t, "changed by restart", must(t, m, hosts.ComposeAction{Project: project, Services: []string{"one"}, Action: "restart"})[0].Changed, true)
+
+	// A service that no file declares any more can be removed.
+	compose(", more: '2'", "one")
+	changes(t, m, hosts.ComposeDown{Project: project, Services: []string{"two"}})
+	equal(t, "containers", len(see()), 1)
+	if _, err := m.Apply(background(), []hosts.Operation{up("two")}, nil); err == nil {
+		t.Error("a service that is not declared was started")
+	}
+	changes(t, m, hosts.ComposeDown{Project: project})
+	equal(t, "containers", len(see()), 0)
+}
