@@ -46,6 +46,9 @@ type SystemFact struct {
 	Compose      string   // version of docker compose, "" = none
 }
 
+// AnyContent is a Digest that no file has: its content is always sent back.
+const AnyContent = "any"
+
 // FileQuery asks about a file or directory.
 type FileQuery struct {
 	Path string

@@ -86,6 +86,10 @@ func firewall(t *testing.T, s *suite) {
 		see(80, hosts.FirewallFact{Loaded: true, Same: true})
 	}
 	must(t, m, apply(80, time.Hour), hosts.ConfirmFirewall{Table: table})
+	changes(t, m, hosts.DropFirewall{Table: table})
+	see(80, hosts.FirewallFact{})
+	equal(t, "the rules for the next boot", at(t, m, kept).Type, "")
+	equal(t, "the unit that loads them", *ask[*hosts.UnitFact](t, m, hosts.UnitQuery{Name: hosts.FirewallUnit}), hosts.UnitFact{})
 }
 
 const project = "torrust-conformance"

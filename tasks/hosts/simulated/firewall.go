@@ -81,6 +81,21 @@ func (s *state) confirmFirewall(name string) (bool, error) {
 	return true, nil
 }
 
+func (m *Machine) dropFirewall(s *state, name string) (bool, error) {
+	t, there := s.Firewall[name]
+	if !there {
+		return false, nil
+	}
+	if t.Path != "" {
+		if _, err := m.remove(s, t.Path); err != nil {
+			return false, err
+		}
+	}
+	delete(s.Units, hosts.FirewallUnit)
+	delete(s.Firewall, name)
+	return true, nil
+}
+
 // revertOverdue does what a real machine's timer would have done by now: the
 // machine's own doing, whoever looks at it next.
 func (m *Machine) revertOverdue(s *state, now time.Time) error {

@@ -126,7 +126,7 @@ func (m *Machine) Apply(ctx context.Context, operations []hosts.Operation, progr
 		progress = func(string) {}
 	}
 	if err := m.hold(); err != nil {
-		return nil, hosts.NewStepError(m.host, operations[0].Step(), err)
+		return make([]hosts.Result, 1), hosts.NewStepError(m.host, operations[0].Step(), err)
 	}
 	var results []hosts.Result
 	for _, batch := range hosts.Batches(operations) {
@@ -145,7 +145,7 @@ func (m *Machine) carryOut(ctx context.Context, batch []hosts.Operation, progres
 		defer m.batch.Unlock()
 	}
 	if err := m.trip(ctx, batch[0].Step()); err != nil {
-		return nil, err
+		return make([]hosts.Result, 1), err
 	}
 	var results []hosts.Result
 	for _, o := range batch {

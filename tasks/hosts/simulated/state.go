@@ -158,6 +158,8 @@ func (m *Machine) operate(s *state, operation hosts.Operation, progress func(str
 		return changed(m.applyFirewall(s, o))
 	case hosts.ConfirmFirewall:
 		return changed(s.confirmFirewall(o.Table))
+	case hosts.DropFirewall:
+		return changed(m.dropFirewall(s, o.Table))
 	case hosts.FlushConntrack:
 		return hosts.Result{}, nil
 	case hosts.PullImage:
