@@ -165,10 +165,14 @@ func (r *run) schedule(ctx context.Context) {
 	go r.watch(ctx, done)
 	r.lock.Lock()
 	defer r.lock.Unlock()
+	var first []string
 	for _, s := range r.plan.Steps {
 		if r.needs[s.Node] == 0 {
-			r.start(ctx, s.Node)
+			first = append(first, s.Node)
 		}
+	}
+	for _, id := range first {
+		r.start(ctx, id)
 	}
 	for r.running > 0 {
 		r.wake.Wait()

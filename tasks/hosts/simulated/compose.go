@@ -56,14 +56,18 @@ func (m *Machine) pull(s *state, o hosts.PullImage, progress func(string)) (host
 	return hosts.Result{Changed: changed, Values: map[string]string{"digest": image.Digest, "id": image.ID}}, nil
 }
 
-// image returns what any registry has under a reference.
+// image returns what any registry has under a reference: under a digest, the
+// image that a tag with that digest means too.
 func (m *Machine) image(s *state, reference string) (hosts.Image, error) {
 	f, err := m.system(s)
 	if err != nil {
 		return hosts.Image{}, err
 	}
-	sum := "sha256:" + digest([]byte(reference))
-	return hosts.Image{ID: "sha256:" + digest([]byte("image "+reference)), Digest: sum, Architecture: f.Architecture}, nil
+	_, sum, pinned := strings.Cut(reference, "@")
+	if !pinned {
+		sum = "sha256:" + digest([]byte(reference))
+	}
+	return hosts.Image{ID: "sha256:" + digest([]byte("image "+sum)), Digest: sum, Architecture: f.Architecture}, nil
 }
 
 func (s *state) compose(project string) *hosts.ComposeFact {

@@ -1,0 +1,195 @@
+package deploy
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/aymanbagabas/go-udiff"
+	"github.com/torrust/tracker-deployer/environments"
+	"github.com/torrust/tracker-deployer/tasks"
+	"github.com/torrust/tracker-deployer/tasks/hosts"
+)
+
+// A content is a file as it is to be on a machine: the part that every kind
+// which writes files shares.
+type content struct {
+	Path   string
+	Text   func(*tasks.Scope, environments.Lookup) (string, error)
+	Secret bool // the text holds secrets
+	Mode   string
+	Owner  string
+	Group  string
+}
+
+// literal returns a file that is the same everywhere, owned by root.
+func literal(path, text string) content {
+	return content{
+		Path: path, Text: textOf(environments.Text(text)), Mode: "0644", Owner: "root", Group: "root",
+	}
+}
+
+// textOf returns the text of a value.
+func textOf(v environments.Value) func(*tasks.Scope, environments.Lookup) (string, error) {
+	return func(_ *tasks.Scope, lookup environments.Lookup) (string, error) { return v.Render(lookup) }
+}
+
+// query asks for the file; while its text is not known, for what is there.
+func (c content) query(s *tasks.Scope) (hosts.Query, error) {
+	text, err := c.Text(s, s.Lookup)
+	switch {
+	case isUnknown(err) && c.Secret:
+		return nil, err
+	case isUnknown(err):
+		return hosts.FileQuery{Path: c.Path}, nil
+	case err != nil:
+		return nil, err
+	case c.Secret:
+		return hosts.FileQuery{Path: c.Path, Secret: []byte(text)}, nil
+	}
+	return hosts.FileQuery{Path: c.Path, Digest: digestOf([]byte(text))}, nil
+}
+
+// diff compares the file with facts. It returns nothing to write, and nil,
+// when it is as wanted.
+func (c content) diff(s *tasks.Scope, facts hosts.Facts) (*tasks.FileChange, []hosts.Operation, error) {
+	text, err := c.Text(s, s.Lookup)
+	if err != nil {
+		return nil, nil, err
+	}
+	f, ok := hosts.Find[*hosts.FileFact](facts, hosts.FileQuery{Path: c.Path})
+	if !ok {
+		f = &hosts.FileFact{}
+	}
+	if f.Type == "file" && f.Same && f.Mode == c.Mode && f.Owner == c.Owner && f.Group == c.Group {
+		return nil, nil, nil
+	}
+	if f.Type == "directory" {
+		return nil, nil, fmt.Errorf("%s is a directory on the machine", c.Path)
+	}
+	change := &tasks.FileChange{Path: c.Path}
+	if !f.Same {
+		change.Diff, err = c.masked(s, f)
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+	write := hosts.WriteFile{
+		Path: c.Path, Content: []byte(text), Mode: c.Mode, Owner: c.Owner, Group: c.Group,
+	}
+	if ok {
+		write.Replaces = &f.Version
+	}
+	return change, []hosts.Operation{write}, nil
+}
+
+// masked returns the difference as people may see it.
+func (c content) masked(s *tasks.Scope, f *hosts.FileFact) (string, error) {
+	wanted, err := c.Text(s, s.Masked)
+	if err != nil {
+		return "", err
+	}
+	old := string(f.Content)
+	if !utf8.ValidString(wanted) || !utf8.Valid(f.Content) || bytes.IndexByte(f.Content, 0) >= 0 {
+		return fmt.Sprintf("binary file, %d bytes, becomes %d bytes\n", f.Size, len(wanted)), nil
+	}
+	if c.Secret {
+		old = maskLines(old, wanted)
+	}
+	from := c.Path
+	if f.Type == "" {
+		from = "/dev/null"
+	}
+	if diff := udiff.Unified(from, c.Path, old, wanted); diff != "" || f.Type == "" {
+		return diff, nil
+	}
+	return "(nothing but secrets differs)\n", nil
+}
+
+// maskLines hides in text whatever stands where wanted has a secret: a line
+// that begins like a wanted line begins before its secret shows no more than
+// that. A secret that was never masked on the machine under another beginning
+// is not known to anybody here, and is shown as the text that it is.
+func maskLines(text, wanted string) string {
+	mark, _, _ := strings.Cut(tasks.Mask(""), ")")
+	var heads [][2]string // what stands before a secret, and the whole wanted line
+	for line := range strings.Lines(wanted) {
+		if head, _, ok := strings.Cut(line, strings.TrimSpace(mark)); ok {
+			heads = append(heads, [2]string{strings.TrimRight(head, " \t\"'"), line})
+		}
+	}
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		b.WriteString(maskLine(line, heads))
+	}
+	return b.String()
+}
+
+func maskLine(line string, heads [][2]string) string {
+	for _, h := range heads {
+		head := strings.TrimSpace(h[0])
+		key, _, _ := strings.Cut(head, "=")
+		key, _, _ = strings.Cut(strings.TrimSpace(key), ":")
+		if key = strings.TrimSpace(key); key == "" || strings.HasPrefix(strings.TrimSpace(line), key) {
+			return h[1]
+		}
+	}
+	return line
+}
+
+func isUnknown(err error) bool {
+	_, ok := errors.AsType[*tasks.Unknown](err)
+	return ok
+}
+
+// files is a resource that is nothing but files, and what follows when one of
+// them changes.
+type files struct {
+	list   []content
+	after  []hosts.Operation // carried out when a file changed
+	reason string
+}
+
+// Queries asks for every file.
+func (r files) Queries(s *tasks.Scope) ([]hosts.Query, error) {
+	var queries []hosts.Query
+	for _, c := range r.list {
+		q, err := c.query(s)
+		if err != nil {
+			return nil, err
+		}
+		queries = append(queries, q)
+	}
+	return queries, nil
+}
+
+// Diff writes the files that differ.
+func (r files) Diff(s *tasks.Scope, facts hosts.Facts) (tasks.Change, error) {
+	change := tasks.Change{Act: tasks.ActNone, Owned: &hosts.Owned{}}
+	there := false
+	for _, c := range r.list {
+		change.Owned.Paths = append(change.Owned.Paths, c.Path)
+		f, ops, err := c.diff(s, facts)
+		if err != nil {
+			return change, err
+		}
+		if fact, ok := hosts.Find[*hosts.FileFact](facts, hosts.FileQuery{Path: c.Path}); ok && fact.Type != "" {
+			there = true
+		}
+		if f != nil {
+			change.Files = append(change.Files, *f)
+			change.Operations = append(change.Operations, ops...)
+		}
+	}
+	if len(change.Files) == 0 {
+		return change, nil
+	}
+	change.Act, change.Reason = tasks.ActCreate, r.reason
+	if there {
+		change.Act = tasks.ActUpdate
+	}
+	change.Operations = append(change.Operations, r.after...)
+	return change, nil
+}

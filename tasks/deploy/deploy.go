@@ -1,0 +1,167 @@
+// Package deploy turns an environment into a graph: one file per kind of
+// resource, each with what it asks a machine, how it compares the answer with
+// the declaration, and what it does about a difference.
+//
+// A host has one node of each kind in the table below, as far as it needs
+// them; what the environment declares adds the rest:
+//
+//	provision  vm:HOST
+//	configure  system:HOST apt:HOST packages:HOST docker:HOST kernel:HOST
+//	           upgrades:HOST stack:HOST firewall:NAME file:NAME
+//	release    image:SERVICE config:SERVICE compose:HOST release:HOST
+//	run        service:SERVICE
+//	test       probe:NAME exposure:HOST
+//	task       task:NAME
+//
+// Everything here is pure: kinds return queries and operations, the engine
+// carries them. A kind never removes by knowing: what it creates it lists in
+// Change.Owned, and a program that knows only that can take it away.
+package deploy
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/torrust/tracker-deployer/environments"
+	"github.com/torrust/tracker-deployer/tasks"
+)
+
+// Options are what building a graph needs beside the environment.
+type Options struct {
+	// ReadFile reads a file of the project by its path relative to the root.
+	ReadFile func(path string) ([]byte, error)
+	// Run runs an argv of a user's task on the operator's computer, in the
+	// project root, with exactly this environment beside PATH and HOME.
+	Run RunFunc
+	// Probe makes the action of a probe.
+	Probe func(environments.Probe) tasks.Action
+}
+
+// Graph builds the graph of env.
+func Graph(env *environments.Environment, o Options) (*tasks.Graph, error) {
+	b := &builder{env: env, options: o}
+	for _, h := range env.Hosts {
+		b.host(h)
+	}
+	for _, s := range env.Services {
+		b.service(s)
+	}
+	for _, f := range env.Files {
+		b.file(f)
+	}
+	for _, p := range env.Probes {
+		b.probe(p)
+	}
+	for _, t := range env.Tasks {
+		b.task(t)
+	}
+	return tasks.NewGraph(b.nodes)
+}
+
+// A builder collects the nodes of one environment.
+type builder struct {
+	env     *environments.Environment
+	options Options
+	nodes   []*tasks.Node
+}
+
+// add appends a node with edges to the nodes called needs.
+func (b *builder) add(n *tasks.Node, needs ...string) {
+	for _, id := range needs {
+		n.Edges = append(n.Edges, tasks.Edge{To: id, Field: "host", Position: n.Position})
+	}
+	b.nodes = append(b.nodes, n)
+}
+
+// host adds the nodes that every machine has, and those of one that runs
+// containers.
+func (b *builder) host(h environments.Host) {
+	name, at := h.Name, h.Position
+	node := func(kind string, stage tasks.Stage, r tasks.Resource, needs ...string) {
+		b.add(&tasks.Node{ID: kind + ":" + name, Stage: stage, Host: name, Position: at, Resource: r}, needs...)
+	}
+	vm, system := "vm:"+name, "system:"+name
+	b.add(&tasks.Node{ID: vm, Stage: tasks.StageProvision, Position: at, Machine: &h})
+	services := b.servicesOf(name)
+	node("system", tasks.StageConfigure, machineCheck{containers: len(services) > 0}, vm)
+	base := system
+	if h.AptMirror != "" {
+		base = "apt:" + name
+		node("apt", tasks.StageConfigure, aptMirror(h.AptMirror), system)
+	}
+	b.firewalls(h, "packages:"+name)
+	if len(services) == 0 {
+		node("packages", tasks.StageConfigure, packages{names: packagesOf(h, false)}, base)
+		return
+	}
+	node("packages", tasks.StageConfigure, packages{names: packagesOf(h, true)}, base)
+	node("upgrades", tasks.StageConfigure, upgrades(), "packages:"+name)
+	node("kernel", tasks.StageConfigure, kernel(), system)
+	node("stack", tasks.StageConfigure, stack(), system)
+	node("docker", tasks.StageConfigure, docker{mirrors: h.RegistryMirrors}, "packages:"+name)
+	b.compose(h, services)
+}
+
+// servicesOf returns the services of a host in the order of the file.
+func (b *builder) servicesOf(host string) []environments.Service {
+	var list []environments.Service
+	for _, s := range b.env.Services {
+		if s.Host == host {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// project is the name of the compose project of the environment.
+func (b *builder) project() string { return b.env.Name }
+
+// refs adds an edge for every node that values refer to.
+func refs(n *tasks.Node, values ...environments.Value) {
+	for _, v := range values {
+		for leaf := range v.Leaves() {
+			known := slices.ContainsFunc(n.Edges, func(e tasks.Edge) bool { return e.To == leaf.Node })
+			if leaf.Kind == environments.Ref && !known {
+				n.Edges = append(n.Edges, tasks.Edge{To: leaf.Node, Field: leaf.Attribute, Position: leaf.Position})
+			}
+		}
+	}
+}
+
+func digestOf(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+// Ports returns what a host has to let through from outside beside ssh, by
+// protocol: what its firewall opens.
+func Ports(env *environments.Environment, host string) map[string][]int {
+	ports := map[string][]int{}
+	for _, f := range env.Firewalls {
+		if f.Host != host {
+			continue
+		}
+		for _, r := range f.Allow {
+			if !slices.Contains(ports[r.Proto], r.Port) {
+				ports[r.Proto] = append(ports[r.Proto], r.Port)
+			}
+		}
+	}
+	return ports
+}
+
+// label turns a name into part of a path: what compose and people may put in
+// one is left, so that no two names meet.
+func pathIn(directory, name string) string {
+	return directory + "/" + strings.TrimPrefix(name, "/")
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return fmt.Sprintf("%d %s", n, what)
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
