@@ -24,30 +24,67 @@ const pollEvery = 10 * time.Millisecond
 
 // Lock takes the exclusive lock of dir, which must exist, and returns how to
 // give it back. It waits for other holders, in this process or another one,
-// until ctx ends.
+// until ctx ends. Where dir was removed or replaced meanwhile, the lock is that
+// of the directory that has the name now.
 func Lock(ctx context.Context, dir string) (unlock func(), err error) {
-	f, err := os.Open(dir)
-	if err != nil {
-		return nil, fmt.Errorf("lock: %w", err)
-	}
+	return lock(ctx, dir, tryLock)
+}
+
+// MakeAndLock is Lock for a directory that is made, with this mode and with
+// its parents, where it is missing.
+func MakeAndLock(ctx context.Context, dir string, mode os.FileMode) (unlock func(), err error) {
+	return lock(ctx, dir, func(dir string) (*os.File, error) {
+		if err := os.MkdirAll(dir, mode); err != nil {
+			return nil, err
+		}
+		f, err := tryLock(dir)
+		if errors.Is(err, os.ErrNotExist) { // removed in this very moment
+			return nil, nil
+		}
+		return f, err
+	})
+}
+
+func lock(ctx context.Context, dir string, try func(string) (*os.File, error)) (unlock func(), err error) {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for {
-		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil {
-			return func() { f.Close() }, nil
+		f, err := try(dir)
+		if err != nil {
+			return nil, fmt.Errorf("lock: %w", err)
 		}
-		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
-			f.Close()
-			return nil, fmt.Errorf("lock %s: %w", dir, err)
+		if f != nil {
+			return func() { f.Close() }, nil
 		}
 		select {
 		case <-ctx.Done():
-			f.Close()
 			return nil, fmt.Errorf("lock %s: held by another run: %w", dir, ctx.Err())
 		case <-tick.C:
 		}
 	}
+}
+
+// tryLock returns the locked directory, nil when somebody else holds it or
+// the name went to another directory.
+func tryLock(dir string) (*os.File, error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) || errors.Is(err, unix.EINTR) {
+		return nil, f.Close()
+	}
+	locked, serr := f.Stat()
+	now, nerr := os.Stat(dir)
+	if err := errors.Join(err, serr, nerr); err != nil {
+		f.Close()
+		return nil, err
+	}
+	if !os.SameFile(locked, now) {
+		return nil, f.Close()
+	}
+	return f, nil
 }
 
 // WriteFile makes path a file with this content and mode, durably, before it
