@@ -40,6 +40,7 @@ func (b *builder) compose(h environments.Host, services []environments.Service) 
 	b.add(file, "stack:"+name)
 	release.Resource = savedRelease{of: of}
 	b.add(release, of...)
+	b.exposure(h, services)
 }
 
 func (b *builder) anySecret(services []environments.Service) bool {
