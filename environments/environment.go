@@ -33,6 +33,11 @@ type Environment struct {
 	Reads     []Read     `json:"reads,omitempty"`
 }
 
+// Empty reports whether e declares nothing that could be acted on.
+func (e *Environment) Empty() bool {
+	return len(e.Hosts)+len(e.Services)+len(e.Files)+len(e.Firewalls)+len(e.Probes)+len(e.Tasks) == 0
+}
+
 // Host returns the host called name.
 func (e *Environment) Host(name string) (Host, bool) {
 	i := slices.IndexFunc(e.Hosts, func(h Host) bool { return h.Name == name })
@@ -53,9 +58,14 @@ func (e *Environment) Service(name string) (Service, bool) {
 
 // A Read is a file that evaluation read. An Environment may be re-used while
 // every read still has its digest.
+//
+// The paths that glob() found are one Read with patterns and no path, whose
+// digest is over the sorted paths, separated by NUL bytes.
 type Read struct {
-	Path   string `json:"path"`   // relative to the project root, or @torrust//…
-	Digest string `json:"digest"` // sha256, hexadecimal
+	Path    string   `json:"path,omitempty"`    // relative to the project root, or @torrust//…
+	Include []string `json:"include,omitempty"` // of glob()
+	Exclude []string `json:"exclude,omitempty"` // of glob()
+	Digest  string   `json:"digest"`            // sha256, hexadecimal; "" = there was no such file
 }
 
 // Declared is what every resource has: its name and where it was declared.

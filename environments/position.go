@@ -10,10 +10,14 @@ type Position struct {
 	Column int    `json:"column"`
 }
 
-// String returns "file:line:col", or "-" when the position is unknown.
+// String returns "file:line:col", the file alone when no line is known, or "-"
+// when the position is unknown.
 func (p Position) String() string {
 	if p.File == "" {
 		return "-"
+	}
+	if p.Line == 0 {
+		return p.File
 	}
 	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
 }
@@ -37,10 +41,11 @@ func (p Position) Compare(q Position) int {
 // and what to do about it.
 type Problem struct {
 	Position Position   `json:"position"`
-	Message  string     `json:"message"`        // lowercase fact, without the position
-	Source   string     `json:"source"`         // the source line, "" when unknown
-	Calls    []Position `json:"calls"`          // where it was called from, innermost first
-	Hint     string     `json:"hint,omitempty"` // the next thing to do, "" for none
+	Message  string     `json:"message"`          // lowercase fact, without the position
+	Source   string     `json:"source"`           // the source line, "" when unknown; of a very long one a part
+	Offset   int        `json:"offset,omitempty"` // characters of the line before Source
+	Calls    []Position `json:"calls"`            // where it was called from, innermost first
+	Hint     string     `json:"hint,omitempty"`   // the next thing to do, "" for none
 }
 
 // Error returns "file:line:col: message".

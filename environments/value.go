@@ -39,7 +39,8 @@ type Value struct {
 // Text returns the literal value s.
 func Text(s string) Value { return Value{Kind: Literal, Text: s} }
 
-// Join returns the concatenation of parts; neighbouring literals are merged.
+// Join returns the concatenation of parts; neighbouring literals are merged
+// and empty ones left out.
 func Join(parts ...Value) Value {
 	var flat []Value
 	for _, p := range parts {
@@ -51,6 +52,9 @@ func Join(parts ...Value) Value {
 			inner = p.Parts
 		}
 		for _, q := range inner {
+			if q.Kind == Literal && q.Text == "" {
+				continue
+			}
 			if n := len(flat); n > 0 && q.Kind == Literal && flat[n-1].Kind == Literal {
 				flat[n-1].Text += q.Text
 				continue

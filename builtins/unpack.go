@@ -1,0 +1,243 @@
+package builtins
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.starlark.net/starlark"
+	"go.starlark.net/syntax"
+
+	"github.com/torrust/tracker-deployer/environments"
+)
+
+// A call is one call of a built-in while its arguments are checked.
+type call struct {
+	*Evaluation
+	thread  *starlark.Thread
+	builtin *Builtin
+	at      syntax.Position // of the caller's frame
+	pos     environments.Position
+	calls   []environments.Position
+	subject string // `vm "web"`
+	given   []starlark.Value
+	values  []any
+	bad     bool
+	stop    error // ends the evaluation
+}
+
+// function returns b as a Starlark function.
+func (b *Builtin) function() *starlark.Builtin {
+	name := b.Name[strings.LastIndexByte(b.Name, '.')+1:]
+	return starlark.NewBuiltin(name, func(thread *starlark.Thread, _ *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+		return b.run(thread, args, kwargs)
+	})
+}
+
+func (b *Builtin) run(thread *starlark.Thread, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+	c := &call{
+		Evaluation: evaluationOf(thread), thread: thread, builtin: b, subject: b.Name,
+		given: make([]starlark.Value, len(b.Parameters)), values: make([]any, len(b.Parameters)),
+	}
+	if thread.CallStackDepth() > 1 {
+		c.at = thread.CallFrame(1).Pos
+	}
+	c.pos, c.calls = Where(thread.CallStack())
+	if b.kind != "" && c.Loading() {
+		c.problem("", "a loaded file may not declare anything while it is being loaded", "put the call into a function and call that from the environment file")
+	}
+	c.assign(args, kwargs)
+	c.name()
+	c.convert()
+	var v starlark.Value = Invalid{}
+	if !c.bad {
+		if made := b.make(c); !c.bad {
+			v = made
+		}
+	}
+	if c.bad && b.kind != "" {
+		if name, ok := c.text("name"); ok {
+			c.broken = append(c.broken, b.kind+":"+name)
+		}
+	}
+	return v, c.stop
+}
+
+// assign puts arguments into their places and records those that have none.
+func (c *call) assign(args starlark.Tuple, kwargs []starlark.Tuple) {
+	b := c.builtin
+	if n := len(b.Parameters); n > 0 && b.Parameters[n-1].rest() {
+		if len(args) > b.positional {
+			c.given[n-1] = args[b.positional:]
+			args = args[:b.positional]
+		}
+	} else if len(args) > b.positional {
+		message := fmt.Sprintf("got %d arguments by position, takes at most %d", len(args), b.positional)
+		if b.positional == 0 {
+			message = "arguments are given by name only"
+		}
+		c.problem("", message, fmt.Sprintf("write %s = …", b.Parameters[min(b.positional, len(b.Parameters)-1)].Name))
+		args = args[:b.positional]
+	}
+	copy(c.given, args)
+	for _, kw := range kwargs {
+		name := string(kw[0].(starlark.String))
+		i := b.index(name)
+		switch {
+		case i < 0 && slices.Contains(b.later, name):
+			c.problem(name, fmt.Sprintf("argument %q is not part of this version", name), "")
+		case i < 0:
+			c.problem(name, fmt.Sprintf("unknown argument %q%s", name, meant(name, b.names())), "torrust-tracker-deployer help "+b.Name+" lists the arguments")
+		case c.given[i] != nil:
+			c.problem(name, fmt.Sprintf("argument %q is given twice", name), "")
+		default:
+			c.given[i] = kw[1]
+		}
+	}
+}
+
+// name makes the subject of messages and takes the name of a resource.
+func (c *call) name() {
+	i := c.builtin.index("name")
+	if i < 0 || c.given[i] == nil {
+		return
+	}
+	s, ok := c.given[i].(starlark.String)
+	if !ok || len(s) > 200 {
+		return
+	}
+	c.subject = fmt.Sprintf("%s %q", c.builtin.Name, string(s))
+	if c.builtin.kind == "" {
+		return
+	}
+	node := c.builtin.kind + ":" + string(s)
+	if first, taken := c.declared[node]; taken {
+		c.problem("name", "the name is taken", fmt.Sprintf("%s was declared first at %s", c.subject, first))
+		return
+	}
+	if c.declared == nil {
+		c.declared = map[string]environments.Position{}
+	}
+	c.declared[node] = c.pos
+}
+
+// convert turns every argument into its Go value.
+func (c *call) convert() {
+	var missing []string
+	for i := range c.builtin.Parameters {
+		p := &c.builtin.Parameters[i]
+		v := c.given[i]
+		if v == nil {
+			if v = p.preset; v == nil {
+				missing = append(missing, fmt.Sprintf("%q", p.Name))
+				continue
+			}
+		}
+		value, err := p.to.convert(v)
+		if err == nil {
+			c.values[i] = value
+			continue
+		}
+		c.bad = true
+		var m *misfit
+		if errors.Is(err, errInvalid) {
+			continue
+		} else if errors.As(err, &m) {
+			c.place(p.Name, m)
+		} else {
+			c.problem(p.Name, p.Name+": "+err.Error(), "")
+		}
+	}
+	if len(missing) > 0 {
+		s := ""
+		if len(missing) > 1 {
+			s = "s"
+		}
+		c.problem("", "missing argument"+s+" "+strings.Join(missing, ", "), "")
+	}
+}
+
+// problem records a fact about the call; argument names the argument that is
+// wrong, "" for the whole call.
+func (c *call) problem(argument, message, hint string) {
+	c.record(argument, nil, message, hint)
+}
+
+// place records a misfit, at the element that is wrong.
+func (c *call) place(argument string, m *misfit) {
+	c.record(argument, m.path, argument+m.where()+": "+m.message, m.hint)
+}
+
+func (c *call) record(argument string, path []step, message, hint string) {
+	c.bad = true
+	c.problems = append(c.problems, environments.Problem{
+		Position: c.position(argument, path), Calls: c.calls,
+		Message: c.subject + ": " + message, Hint: hint,
+	})
+}
+
+// position finds the expression of an argument in the syntax tree. A call
+// that the standard library made is shown where the user called the library.
+func (c *call) position(argument string, path []step) environments.Position {
+	if argument == "" || c.Call == nil || Position(c.at) != c.pos {
+		return c.pos
+	}
+	e := c.Call(c.at)
+	if e == nil {
+		return c.pos
+	}
+	x := c.argument(e, argument)
+	if x == nil {
+		return c.pos
+	}
+	for _, s := range path {
+		x = s.into(x)
+	}
+	return Position(syntax.Start(x))
+}
+
+// argument returns the expression that argument was given as: the name of an
+// unknown one, the value of others.
+func (c *call) argument(e *syntax.CallExpr, argument string) syntax.Expr {
+	known := c.builtin.index(argument)
+	for i, arg := range e.Args {
+		if kw, ok := arg.(*syntax.BinaryExpr); ok && kw.Op == syntax.EQ {
+			if id := kw.X.(*syntax.Ident); id.Name == argument {
+				if known < 0 {
+					return id
+				}
+				return kw.Y
+			}
+		} else if u, ok := arg.(*syntax.UnaryExpr); ok && (u.Op == syntax.STAR || u.Op == syntax.STARSTAR) {
+			continue
+		} else if i == known {
+			return arg
+		}
+	}
+	return nil
+}
+
+// text returns an argument that is a string, as it was given.
+func (c *call) text(name string) (string, bool) {
+	i := c.builtin.index(name)
+	if i < 0 {
+		return "", false
+	}
+	s, ok := c.given[i].(starlark.String)
+	return string(s), ok
+}
+
+// isGiven reports whether the argument was written.
+func (c *call) isGiven(name string) bool { return c.given[c.builtin.index(name)] != nil }
+
+// get returns a converted argument; the zero value when it was None.
+func get[T any](c *call, name string) T {
+	v, _ := c.values[c.builtin.index(name)].(T)
+	return v
+}
+
+// declare returns what every resource has.
+func (c *call) declare() environments.Declared {
+	return environments.Declared{Name: get[string](c, "name"), Position: c.pos, Calls: c.calls}
+}

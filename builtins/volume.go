@@ -1,0 +1,43 @@
+package builtins
+
+import (
+	"go.starlark.net/starlark"
+
+	"github.com/torrust/tracker-deployer/environments"
+)
+
+func volume() Builtin {
+	return Builtin{
+		Name: "volume", positional: 1,
+		Doc:     "A directory that outlives containers, with an owner and a mode, for compose_service(data = …).",
+		Example: `volume("database", owner = "999:999", mode = "0700")`,
+		Parameters: []Parameter{
+			{Name: "name", to: name(), Example: `"database"`, Doc: "Its name on the machine; services that name the same share it."},
+			{Name: "owner", to: orEmpty(numericOwner()), preset: starlark.String(""), Example: `"999:999"`, Doc: "Numeric user or user:group, set once; empty is root."},
+			{Name: "mode", to: orEmpty(fileMode()), preset: starlark.String(""), Example: `"0700"`, Doc: "Four octal digits, set once; empty is 0755."},
+		},
+		make: func(c *call) starlark.Value {
+			return valueHandle("volume", environments.DataMount{Name: get[string](c, "name"), Owner: get[string](c, "owner"), Mode: get[string](c, "mode")})
+		},
+	}
+}
+
+// storable takes the name of a directory or volume(…).
+func storable() converter {
+	byName := name()
+	return converter{"name or volume", func(v starlark.Value) (any, error) {
+		if h, ok := v.(*Handle); ok {
+			if d, ok := h.payload.(environments.DataMount); ok {
+				return d, nil
+			}
+		}
+		if _, ok := v.(starlark.String); !ok {
+			return nil, want(v, "a name or volume(…)")
+		}
+		s, err := byName.convert(v)
+		if err != nil {
+			return nil, err
+		}
+		return environments.DataMount{Name: s.(string)}, nil
+	}}
+}

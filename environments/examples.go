@@ -1,0 +1,13 @@
+package environments
+
+import (
+	"embed"
+	"io/fs"
+)
+
+//go:embed *.star
+var examples embed.FS
+
+// Examples returns the environment files that ship with the program, at the
+// top of a file system of their own: demo.star and others.
+func Examples() fs.FS { return examples }

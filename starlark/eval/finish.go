@@ -1,0 +1,186 @@
+package eval
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/json"
+	"fmt"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/torrust/tracker-deployer/builtins"
+	"github.com/torrust/tracker-deployer/environments"
+)
+
+// failure returns err together with everything that was recorded before it.
+func (l *loader) failure(err error) error {
+	return l.report(append(slices.Clone(l.evaluation.Problems()), l.translate(err)...))
+}
+
+// report sorts problems, drops repetitions and adds the source lines.
+func (l *loader) report(problems []environments.Problem) error {
+	for i := range problems {
+		l.addSource(&problems[i])
+	}
+	slices.SortStableFunc(problems, func(a, b environments.Problem) int { return a.Position.Compare(b.Position) })
+	problems = slices.CompactFunc(problems, func(a, b environments.Problem) bool {
+		return a.Position == b.Position && a.Message == b.Message && slices.Equal(a.Calls, b.Calls)
+	})
+	return &Error{problems}
+}
+
+// longest source line that a problem carries whole, in characters.
+const longestLine = 160
+
+// addSource fills in the line that a problem points at; of a very long one
+// the part around the column.
+func (l *loader) addSource(p *environments.Problem) {
+	src := l.sources[p.Position.File]
+	if p.Position.Line < 1 || p.Source != "" {
+		return
+	}
+	for range p.Position.Line - 1 {
+		i := bytes.IndexByte(src, '\n')
+		if i < 0 {
+			return
+		}
+		src = src[i+1:]
+	}
+	if i := bytes.IndexByte(src, '\n'); i >= 0 {
+		src = src[:i]
+	}
+	line := strings.ToValidUTF8(strings.TrimRight(string(src), "\r"), "\uFFFD")
+	if utf8.RuneCountInString(line) > longestLine {
+		runes := []rune(line)
+		start := max(0, min(p.Position.Column-1-longestLine/2, len(runes)-longestLine))
+		line, p.Offset = string(runes[start:start+longestLine]), start
+	}
+	p.Source = line
+}
+
+// settings reads the parameter file and joins it with the command line.
+func (l *loader) settings() error {
+	file := strings.TrimSuffix(l.entry, ".star") + ".params.json"
+	wrong := func(message string) error {
+		return &Error{[]environments.Problem{{Position: environments.Position{File: file}, Message: message}}}
+	}
+	params := map[string]builtins.Setting{}
+	data, err := l.files.read(file, maxRead)
+	l.files.note(file, data)
+	if err == nil {
+		var values map[string]any
+		if err := json.Unmarshal(data, &values); err != nil {
+			return wrong("not a JSON object: " + err.Error())
+		}
+		for k, v := range values {
+			params[k] = builtins.Setting{Value: v, From: file}
+		}
+	} else if err.Error() != "no such file" {
+		return wrong(err.Error())
+	}
+	for k, v := range l.options.Params {
+		params[k] = builtins.Setting{Value: v, From: "the command line"}
+	}
+	l.evaluation.Params = params
+	return nil
+}
+
+// finish checks the whole after everything was declared.
+func (l *loader) finish() outcome {
+	e := l.evaluation.Environment
+	problems := slices.Clone(l.evaluation.Problems())
+	problems = append(problems, l.unknownParams()...)
+	problems = append(problems, e.Check(l.evaluation.Broken())...)
+	if len(problems) == 0 && e.Empty() {
+		problems = append(problems, environments.Problem{Position: environments.Position{File: l.entry, Line: 1, Column: 1},
+			Message: "the file declares nothing", Hint: "torrust-tracker-deployer create NAME writes a file to start from"})
+	}
+	if e.ID == "" && len(problems) == 0 {
+		if p := l.deriveID(e); p != nil {
+			problems = append(problems, *p)
+		}
+	}
+	if len(problems) > 0 {
+		return outcome{err: l.report(problems)}
+	}
+	for i := range e.Warnings {
+		l.addSource(&e.Warnings[i])
+	}
+	e.Reads = l.files.reads
+	return outcome{environment: e}
+}
+
+// unknownParams complains about values that no param() takes.
+func (l *loader) unknownParams() []environments.Problem {
+	var names []string
+	for _, p := range l.evaluation.Environment.Params {
+		names = append(names, p.Name)
+	}
+	for _, node := range l.evaluation.Broken() {
+		if name, ok := strings.CutPrefix(node, "param:"); ok {
+			names = append(names, name)
+		}
+	}
+	var problems []environments.Problem
+	for name, s := range l.evaluation.Params {
+		if slices.Contains(names, name) {
+			continue
+		}
+		message := fmt.Sprintf("unknown parameter %q from %s", name, s.From)
+		if near := builtins.Suggest(name, names); near != "" {
+			message += fmt.Sprintf(" (did you mean %q?)", near)
+		}
+		hint := "the file declares no param()"
+		if len(names) > 0 {
+			hint = "it takes " + strings.Join(names, ", ")
+		}
+		problems = append(problems, environments.Problem{Position: environments.Position{File: l.entry}, Message: message, Hint: hint})
+	}
+	slices.SortFunc(problems, func(a, b environments.Problem) int { return strings.Compare(a.Message, b.Message) })
+	return problems
+}
+
+// deriveID gives an environment with local machines only an id of its own.
+func (l *loader) deriveID(e *environments.Environment) *environments.Problem {
+	for _, h := range e.Hosts {
+		if !h.Provider.Local() {
+			return &environments.Problem{Position: h.Position, Calls: h.Calls,
+				Message: fmt.Sprintf("vm %q: a machine that is not local needs an environment with an id", h.Name),
+				Hint:    fmt.Sprintf("add environment(id = %q), with letters of your own choice at its end", e.Name+"-k3v9q2")}
+		}
+	}
+	root, err := filepath.Abs(l.options.Root)
+	if err == nil {
+		if real, err2 := filepath.EvalSymlinks(root); err2 == nil {
+			root = real
+		}
+	}
+	sum := sha256.Sum256([]byte(root + "\x00" + path.Clean(l.entry)))
+	suffix := strings.ToLower(base32.StdEncoding.EncodeToString(sum[:])[:6])
+	e.ID = label(e.Name) + "-" + suffix
+	return nil
+}
+
+// label makes a name fit into an id.
+func label(name string) string {
+	var b strings.Builder
+	for _, r := range strings.ToLower(name) {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
+			b.WriteRune(r)
+		} else {
+			b.WriteByte('-')
+		}
+	}
+	s := strings.Trim(b.String(), "-0123456789")
+	if len(s) > 30 {
+		s = strings.TrimRight(s[:30], "-")
+	}
+	if s == "" {
+		return "environment"
+	}
+	return s
+}

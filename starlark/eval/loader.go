@@ -1,0 +1,238 @@
+package eval
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+
+	"go.starlark.net/starlark"
+	"go.starlark.net/syntax"
+
+	"github.com/torrust/tracker-deployer/builtins"
+	"github.com/torrust/tracker-deployer/environments"
+	"github.com/torrust/tracker-deployer/starlark/lib"
+)
+
+// A loader is one evaluation: its thread, its files and what it has loaded.
+type loader struct {
+	options     Options
+	entry       string // slash path relative to the root
+	files       *files
+	thread      *starlark.Thread
+	evaluation  *builtins.Evaluation
+	predeclared starlark.StringDict
+	modules     map[string]starlark.StringDict
+	open        []string // modules being loaded, the entry file first
+	sources     map[string][]byte
+	calls       map[string]map[place]*syntax.CallExpr
+}
+
+func newLoader(o Options) (*loader, error) {
+	entry := path.Clean(filepath.ToSlash(o.File))
+	wrong := func(message, hint string) error {
+		return &Error{[]environments.Problem{{Position: environments.Position{File: entry}, Message: message, Hint: hint}}}
+	}
+	if path.IsAbs(entry) || entry == ".." || strings.HasPrefix(entry, "../") {
+		return nil, wrong("the file is outside the project "+o.Root, "an environment file lies under its project's root")
+	}
+	if !strings.HasSuffix(entry, ".star") {
+		return nil, wrong("an environment file is called NAME.star", "")
+	}
+	root, err := os.OpenRoot(o.Root)
+	if err != nil {
+		return nil, fmt.Errorf("project %q: %w", o.Root, plainError(err))
+	}
+	l := &loader{
+		options: o, entry: entry, files: &files{root: root},
+		modules: map[string]starlark.StringDict{}, sources: map[string][]byte{},
+		calls: map[string]map[place]*syntax.CallExpr{}, predeclared: builtins.Predeclared(),
+	}
+	l.thread = &starlark.Thread{Name: entry, Load: l.load}
+	l.thread.SetMaxExecutionSteps(MaxSteps)
+	l.thread.OnMaxSteps = func(*starlark.Thread) {
+		l.cancel(fmt.Sprintf("the evaluation took more than %d steps", MaxSteps))
+	}
+	l.evaluation = &builtins.Evaluation{
+		Environment: &environments.Environment{Name: nameOf(entry), File: entry},
+		Files:       l.files, Call: l.call, Print: o.Print, Cancel: l.cancel,
+		Loading: func() bool { return len(l.open) > 1 },
+	}
+	l.evaluation.Attach(l.thread)
+	return l, nil
+}
+
+// cancel ends the evaluation at its next step. The first reason counts.
+func (l *loader) cancel(reason string) { l.thread.Cancel(reason) }
+
+// call returns the call expression at a position.
+func (l *loader) call(p syntax.Position) *syntax.CallExpr {
+	return l.calls[p.Filename()][place{p.Line, p.Col}]
+}
+
+// run evaluates the entry file. It never panics.
+func (l *loader) run() (o outcome) {
+	defer l.files.root.Close()
+	defer func() {
+		if r := recover(); r != nil {
+			o = outcome{err: l.failure(l.panicked(r))}
+		}
+	}()
+	if err := l.settings(); err != nil {
+		return outcome{err: l.failure(err)}
+	}
+	data, err := l.source(l.entry)
+	if err == nil {
+		l.open = []string{l.entry}
+		_, err = l.execute(l.entry, data, true)
+	}
+	if err != nil {
+		return outcome{err: l.failure(err)}
+	}
+	return l.finish()
+}
+
+// panicked says where the evaluator itself failed.
+func (l *loader) panicked(r any) error {
+	p := environments.Problem{Position: environments.Position{File: l.entry}, Message: fmt.Sprintf("the evaluator failed: %v", r),
+		Hint: "this is a defect of the program; please report it with this file"}
+	if frames := builtins.Frames(l.thread.CallStack()); len(frames) > 0 {
+		p.Position, p.Calls = frames[0], frames[1:]
+	}
+	if l.options.Print != nil {
+		l.options.Print(string(debug.Stack()))
+	}
+	return &Error{[]environments.Problem{p}}
+}
+
+// source returns the bytes of a module by its file name.
+func (l *loader) source(file string) ([]byte, error) {
+	var data []byte
+	var err error
+	if name, ok := strings.CutPrefix(file, builtins.LibraryPrefix); ok {
+		data, err = lib.Read(name)
+	} else {
+		data, err = l.files.read(file, MaxFile)
+	}
+	if err != nil {
+		return nil, &Error{[]environments.Problem{{Position: environments.Position{File: file}, Message: err.Error()}}}
+	}
+	l.sources[file] = data
+	l.files.note(file, data)
+	return data, nil
+}
+
+// execute checks, parses, rewrites, resolves and runs one module.
+func (l *loader) execute(file string, src []byte, top bool) (starlark.StringDict, error) {
+	if p := checkSource(file, src); p != nil {
+		return nil, &Error{[]environments.Problem{*p}}
+	}
+	options := &syntax.FileOptions{TopLevelControl: top}
+	tree, err := options.Parse(file, src, 0)
+	if err != nil {
+		return nil, err
+	}
+	r := rewriter{calls: map[place]*syntax.CallExpr{}}
+	r.stmts(tree.Stmts)
+	l.calls[file] = r.calls
+	program, err := starlark.FileProgram(tree, l.predeclared.Has)
+	if err != nil {
+		return nil, err
+	}
+	globals, err := program.Init(l.thread, l.predeclared)
+	globals.Freeze()
+	return globals, err
+}
+
+// load is what load() calls, for a module that the running file names.
+func (l *loader) load(thread *starlark.Thread, module string) (starlark.StringDict, error) {
+	file, err := moduleFile(l.open[len(l.open)-1], module)
+	if err != nil {
+		return nil, err
+	}
+	if globals, ok := l.modules[file]; ok {
+		return globals, nil
+	}
+	for i, f := range l.open {
+		if f == file {
+			return nil, &hinted{"load cycle: " + strings.Join(append(l.open[i:len(l.open):len(l.open)], file), " -> "), "move what both need into a third file"}
+		}
+	}
+	data, err := l.source(file)
+	if err != nil {
+		problems, _ := asError(err)
+		return nil, &hinted{fmt.Sprintf("cannot load %q: %s", module, problems[0].Message), libraries(module)}
+	}
+	l.open = append(l.open, file)
+	globals, err := l.execute(file, data, false)
+	l.open = l.open[:len(l.open)-1]
+	if err != nil {
+		return nil, l.loaded(err, thread.CallStack())
+	}
+	l.modules[file] = globals
+	return globals, nil
+}
+
+// moduleFile returns the file that a load in importer means.
+func moduleFile(importer, module string) (string, error) {
+	const forms = `"@torrust//NAME.star" is the standard library, "//DIR/NAME.star" starts at the project's root, "./NAME.star" at the loading file`
+	var file string
+	switch name, standard := strings.CutPrefix(module, builtins.LibraryPrefix); {
+	case standard:
+		if path.Clean(name) != name || strings.Contains(name, "/") {
+			return "", &hinted{fmt.Sprintf("cannot load %q: no such library", module), forms}
+		}
+		return module, nil
+	case strings.HasPrefix(module, "//"):
+		file = path.Clean(module[2:])
+	case strings.HasPrefix(module, "./") || strings.HasPrefix(module, "../"):
+		if strings.HasPrefix(importer, builtins.LibraryPrefix) {
+			return moduleFile(importer, builtins.LibraryPrefix+path.Clean(module))
+		}
+		file = path.Join(path.Dir(importer), module)
+	default:
+		return "", &hinted{fmt.Sprintf("cannot load %q: not a module name", module), forms}
+	}
+	if file == ".." || strings.HasPrefix(file, "../") || path.IsAbs(file) {
+		return "", &hinted{fmt.Sprintf("cannot load %q: is outside the project", module), forms}
+	}
+	return file, nil
+}
+
+// libraries is the hint for a module of the standard library that is missing.
+func libraries(module string) string {
+	name, ok := strings.CutPrefix(module, builtins.LibraryPrefix)
+	if !ok {
+		return ""
+	}
+	hint := "the standard library has " + strings.Join(lib.Names(), ", ")
+	if s := builtins.Suggest(name, lib.Names()); s != "" {
+		hint = fmt.Sprintf("did you mean %q?", builtins.LibraryPrefix+s)
+	}
+	return hint
+}
+
+// A hinted error says what to do about it.
+type hinted struct{ message, hint string }
+
+func (h *hinted) Error() string { return h.message }
+
+// Hint returns what to do.
+func (h *hinted) Hint() string { return h.hint }
+
+// loaded turns what is wrong with the text of a loaded module into problems
+// that say where it was loaded.
+func (l *loader) loaded(err error, stack starlark.CallStack) error {
+	var e *starlark.EvalError
+	if errors.As(err, &e) {
+		return err // has the whole stack already
+	}
+	problems := l.translate(err)
+	for i := range problems {
+		problems[i].Calls = append(problems[i].Calls, builtins.Frames(stack)...)
+	}
+	return &Error{problems}
+}
