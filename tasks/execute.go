@@ -174,6 +174,7 @@ func (r *run) schedule(ctx context.Context) {
 	for _, id := range first {
 		r.start(ctx, id)
 	}
+	r.flush(ctx)
 	for r.running > 0 {
 		r.wake.Wait()
 	}
@@ -212,7 +213,13 @@ func (r *run) start(ctx context.Context, id string) {
 		go r.actionNode(ctx, s)
 	default:
 		r.queue[s.Host] = append(r.queue[s.Host], id)
-		r.kick(ctx, s.Host)
+	}
+}
+
+// flush sends off what became ready together; the lock is held.
+func (r *run) flush(ctx context.Context) {
+	for host := range r.queue {
+		r.kick(ctx, host)
 	}
 }
 
@@ -223,16 +230,17 @@ func (r *run) kick(ctx context.Context, host string) {
 		return
 	}
 	ids := r.queue[host]
-	r.queue[host] = nil
+	delete(r.queue, host)
 	slices.SortStableFunc(ids, func(a, b string) int { return cmp.Compare(r.priority[b], r.priority[a]) })
 	r.busy[host] = true
-	r.running += len(ids)
+	r.running += len(ids) + 1 // the batch counts too, until the next one is on its way
 	go func() {
 		r.batch(ctx, host, ids)
 		r.lock.Lock()
 		defer r.lock.Unlock()
 		r.busy[host] = false
 		r.kick(ctx, host)
+		r.running--
 		r.wake.Broadcast()
 	}()
 }
@@ -243,6 +251,7 @@ func (r *run) finish(ctx context.Context, id string, act Act, took time.Duration
 	r.lock.Lock()
 	defer r.lock.Unlock()
 	r.end(ctx, id, act, took, err)
+	r.flush(ctx)
 	r.running--
 	r.wake.Broadcast()
 }
