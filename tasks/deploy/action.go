@@ -19,7 +19,7 @@ func (b *builder) probe(p environments.Probe) {
 	n := &tasks.Node{
 		ID: "probe:" + p.Name, Stage: tasks.StageTest, Host: p.Host, Position: p.Position, Action: b.options.Probe(p),
 	}
-	needs := []string{"vm:" + p.Host, b.firewallOf(p.Host)}
+	needs := []string{"vm:" + p.Host, b.guardOf(p.Host)}
 	for _, s := range b.servicesOf(p.Host) {
 		needs = append(needs, "service:"+s.Name)
 	}
@@ -55,7 +55,7 @@ func (b *builder) task(t environments.Task) {
 		refs(n, e.Value)
 	}
 	if t.Host != "" {
-		b.add(n, "packages:"+t.Host)
+		b.add(n, b.base(t.Host))
 		return
 	}
 	b.add(n)

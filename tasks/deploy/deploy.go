@@ -68,41 +68,60 @@ type builder struct {
 	nodes   []*tasks.Node
 }
 
-// add appends a node with edges to the nodes called needs.
+// add appends a node with edges to the nodes called needs; "" is nothing.
 func (b *builder) add(n *tasks.Node, needs ...string) {
 	for _, id := range needs {
+		if id == "" {
+			continue
+		}
 		n.Edges = append(n.Edges, tasks.Edge{To: id, Field: "host", Position: n.Position})
 	}
 	b.nodes = append(b.nodes, n)
 }
 
-// host adds the nodes that every machine has, and those of one that runs
-// containers.
+// host adds the nodes that every machine has, and those of one that has a
+// firewall or runs containers. A machine with neither is left alone but for
+// its files: nothing of ours listens there, and it may be any Linux.
 func (b *builder) host(h environments.Host) {
-	name, at := h.Name, h.Position
-	node := func(kind string, stage tasks.Stage, r tasks.Resource, needs ...string) {
-		b.add(&tasks.Node{ID: kind + ":" + name, Stage: stage, Host: name, Position: at, Resource: r}, needs...)
+	name := h.Name
+	node := func(kind string, r tasks.Resource, needs ...string) {
+		b.add(&tasks.Node{
+			ID: kind + ":" + name, Stage: tasks.StageConfigure, Host: name, Position: h.Position, Resource: r,
+		}, needs...)
 	}
-	vm, system := "vm:"+name, "system:"+name
-	b.add(&tasks.Node{ID: vm, Stage: tasks.StageProvision, Position: at, Machine: &h})
 	services := b.servicesOf(name)
-	node("system", tasks.StageConfigure, machineCheck{containers: len(services) > 0}, vm)
-	base := system
+	b.add(&tasks.Node{ID: "vm:" + name, Stage: tasks.StageProvision, Position: h.Position, Machine: &h})
+	node("system", machineCheck{containers: len(services) > 0}, "vm:"+name)
 	if h.AptMirror != "" {
-		base = "apt:" + name
-		node("apt", tasks.StageConfigure, aptMirror(h.AptMirror), system)
+		node("apt", aptMirror(h.AptMirror), "system:"+name)
 	}
-	b.firewalls(h, "packages:"+name)
+	if names := b.packagesOf(h); len(names) > 0 {
+		source := "system:" + name
+		if h.AptMirror != "" {
+			source = "apt:" + name
+		}
+		node("packages", packages{names: names}, source)
+	}
+	if b.guarded(name) {
+		b.firewall(h)
+	}
 	if len(services) == 0 {
-		node("packages", tasks.StageConfigure, packages{names: packagesOf(h, false)}, base)
 		return
 	}
-	node("packages", tasks.StageConfigure, packages{names: packagesOf(h, true)}, base)
-	node("upgrades", tasks.StageConfigure, upgrades(), "packages:"+name)
-	node("kernel", tasks.StageConfigure, kernel(), system)
-	node("stack", tasks.StageConfigure, stack(), system)
-	node("docker", tasks.StageConfigure, docker{mirrors: h.RegistryMirrors}, "packages:"+name)
+	node("upgrades", upgrades(), "packages:"+name)
+	node("kernel", kernel(), "system:"+name)
+	node("stack", stack(), "system:"+name)
+	node("docker", docker{mirrors: h.RegistryMirrors}, "packages:"+name, b.guardOf(name))
 	b.compose(h, services)
+}
+
+// base returns the id of the node that files and tasks on a host need: its
+// packages, which may bring the users that own them.
+func (b *builder) base(host string) string {
+	if h, ok := b.env.Host(host); ok && len(b.packagesOf(h)) > 0 {
+		return "packages:" + host
+	}
+	return "system:" + host
 }
 
 // servicesOf returns the services of a host in the order of the file.

@@ -22,7 +22,7 @@ func (b *builder) exposure(h environments.Host, services []environments.Service)
 	} else {
 		n.Action = b.silences(h, services)
 	}
-	needs := []string{"vm:" + h.Name, b.firewallOf(h.Name)}
+	needs := []string{"vm:" + h.Name, b.guardOf(h.Name)}
 	for _, s := range services {
 		needs = append(needs, "service:"+s.Name)
 	}

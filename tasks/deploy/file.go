@@ -9,7 +9,7 @@ import (
 // file adds a config_file().
 func (b *builder) file(f environments.File) {
 	n := &tasks.Node{ID: "file:" + f.Name, Stage: tasks.StageRelease, Host: f.Host, Position: f.Position}
-	b.add(n, "packages:"+f.Host)
+	b.add(n, b.base(f.Host))
 	if f.Content != nil {
 		n.Resource = files{list: []content{contentOf(f)}}
 		refs(n, *f.Content)

@@ -22,29 +22,40 @@ const guardFile = "/etc/torrust-tracker-deployer/guard.nft"
 // revertAfter is how long a change of the rules waits for its confirmation.
 const revertAfter = 60 * time.Second
 
-// firewalls adds the guard of a host: the one that is declared, or one that
-// lets nothing in but ssh.
-func (b *builder) firewalls(h environments.Host, needs ...string) {
-	declared := environments.Firewall{Declared: h.Declared, Host: h.Name}
-	for _, f := range b.env.Firewalls {
-		if f.Host == h.Name {
-			declared = f
-		}
-	}
-	b.add(&tasks.Node{
-		ID: "firewall:" + declared.Name, Stage: tasks.StageConfigure, Host: h.Name, Position: declared.Position,
-		Resource: guard{environment: b.env.Name, allow: declared.Allow, ssh: h.SSHPort},
-	}, needs...)
+// guarded reports whether a host has a guard: where a firewall is declared,
+// and where services run.
+func (b *builder) guarded(host string) bool {
+	return len(b.servicesOf(host)) > 0 ||
+		slices.ContainsFunc(b.env.Firewalls, func(f environments.Firewall) bool { return f.Host == host })
 }
 
-// firewallOf returns the id of the guard of a host.
-func (b *builder) firewallOf(host string) string {
+// declared returns the firewall of a host: the one that is declared, or one
+// that lets nothing in but ssh.
+func (b *builder) declared(h environments.Host) environments.Firewall {
 	for _, f := range b.env.Firewalls {
-		if f.Host == host {
-			return "firewall:" + f.Name
+		if f.Host == h.Name {
+			return f
 		}
 	}
-	return "firewall:" + host
+	return environments.Firewall{Declared: h.Declared, Host: h.Name}
+}
+
+// firewall adds the guard of a host.
+func (b *builder) firewall(h environments.Host) {
+	f := b.declared(h)
+	b.add(&tasks.Node{
+		ID: "firewall:" + f.Name, Stage: tasks.StageConfigure, Host: h.Name, Position: f.Position,
+		Resource: guard{environment: b.env.Name, allow: f.Allow, ssh: h.SSHPort},
+	}, "packages:"+h.Name)
+}
+
+// guardOf returns the id of the guard of a host, "" where there is none.
+func (b *builder) guardOf(host string) string {
+	h, ok := b.env.Host(host)
+	if !ok || !b.guarded(host) {
+		return ""
+	}
+	return "firewall:" + b.declared(h).Name
 }
 
 // guard filters before DNAT and fails closed: only the loopback and docker's

@@ -64,7 +64,7 @@ func (b *builder) service(s environments.Service) {
 		Resource: image{service: s.Name, reference: s.Image},
 	}, "docker:"+host)
 	run := &tasks.Node{ID: "service:" + s.Name, Stage: tasks.StageRun, Host: host, Position: at}
-	needs := []string{"compose:" + host, "release:" + host, "image:" + s.Name, "kernel:" + host, b.firewallOf(host)}
+	needs := []string{"compose:" + host, "release:" + host, "image:" + s.Name, "kernel:" + host, b.guardOf(host)}
 	if mounts := b.mounts(s); len(mounts) > 0 {
 		config := &tasks.Node{
 			ID: "config:" + s.Name, Stage: tasks.StageRelease, Host: host, Position: at, Resource: files{list: mounts},

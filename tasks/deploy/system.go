@@ -67,16 +67,16 @@ func (e *unsupportedError) Hint() string {
 }
 
 // packages are the packages that a host needs.
-type packages struct {
-	names      []string
-	containers bool
-}
+type packages struct{ names []string }
 
 // packagesOf returns what h needs; names of the container engine depend on
 // the distribution and are added when it is known.
-func packagesOf(h environments.Host, containers bool) []string {
-	names := []string{"nftables", "conntrack"}
-	if containers {
+func (b *builder) packagesOf(h environments.Host) []string {
+	var names []string
+	if b.guarded(h.Name) {
+		names = append(names, "nftables", "conntrack")
+	}
+	if len(b.servicesOf(h.Name)) > 0 {
 		names = append(names, engine, "unattended-upgrades", "ca-certificates")
 	}
 	for _, p := range h.Packages {
