@@ -27,10 +27,10 @@ func composeService() Builtin {
 			{Name: "name", to: name(), Example: `"cache"`, Doc: "Unique among the services; other containers of the host reach it by this name."},
 			{Name: "host", to: host(), Example: "web", Doc: "The machine it runs on."},
 			{Name: "image", to: imageName(), Example: `"redis:7.4.1"`, Doc: "Reference of the image, Docker Hub by default. The tag is resolved at release and pinned."},
-			{Name: "healthcheck", to: payload[environments.Health]("healthcheck"), Example: `healthcheck(["redis-cli", "ping"])`, Doc: "How the container is found healthy."},
+			{Name: "healthcheck", to: payload[environments.Health]("healthcheck(…)"), Example: `healthcheck(["redis-cli", "ping"])`, Doc: "How the container is found healthy."},
 			{Name: "command", to: optional(argv(public("every user of the machine sees the arguments of a process"))), preset: starlark.None, Example: `["redis-server", "--save", ""]`, Doc: "Replaces the image's command; None keeps it."},
 			{Name: "environment", to: dictOf[environments.Value](variable(), scalar()), preset: starlark.NewDict(0), Example: `{"TZ": "Etc/UTC"}`, Doc: "Environment variables of the container."},
-			{Name: "ports", to: listOf[environments.Publish](payload[environments.Publish]("publish")), preset: empty, Example: `[publish(6379, address = "127.0.0.1")]`, Doc: "Ports of the container that the machine publishes."},
+			{Name: "ports", to: listOf[environments.Publish](payload[environments.Publish]("publish(…)")), preset: empty, Example: `[publish(6379, address = "127.0.0.1")]`, Doc: "Ports of the container that the machine publishes."},
 			{Name: "files", to: dictOf[environments.Mount](absolute(), mountable()), preset: starlark.NewDict(0), Example: `{"/etc/app.toml": toml.encode({"debug": False})}`, Doc: "Files in the container, read-only: its path to text, a config_file or mount(…)."},
 			{Name: "data", to: dictOf[environments.DataMount](absolute(), storable()), preset: starlark.NewDict(0), Example: `{"/data": "cache"}`, Doc: "Directories that outlive the container: its path to a name on the machine or volume(…)."},
 			{Name: "networks", to: listOf[string](name()), preset: empty, Example: `["backend"]`, Doc: "Networks beside the environment's own."},
@@ -148,7 +148,7 @@ func matchingNumber() converter {
 // serviceName takes a service by its handle or by its name.
 func serviceName() converter {
 	byName := name()
-	return converter{"service or its name", func(v starlark.Value) (any, error) {
+	return converter{"service or name", func(v starlark.Value) (any, error) {
 		if h, ok := v.(*Handle); ok && h.kind == "compose_service" {
 			return h.name, nil
 		}

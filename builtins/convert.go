@@ -211,14 +211,15 @@ func optional(c converter) converter {
 
 // listOf takes a list or a tuple whose elements c takes as T.
 func listOf[T any](c converter) converter {
-	return converter{"list of " + c.name, func(v starlark.Value) (any, error) {
+	wanted := "list of " + plural(c.name)
+	return converter{wanted, func(v starlark.Value) (any, error) {
 		seq, ok := v.(starlark.Indexable)
 		if _, text := v.(starlark.String); !ok || text {
-			return nil, want(v, "list of "+c.name)
+			return nil, want(v, wanted)
 		}
 		if _, other := v.(*starlark.List); !other {
 			if _, tuple := v.(starlark.Tuple); !tuple {
-				return nil, want(v, "list of "+c.name)
+				return nil, want(v, wanted)
 			}
 		}
 		list := make([]T, 0, seq.Len())
@@ -236,6 +237,23 @@ func listOf[T any](c converter) converter {
 	}}
 }
 
+// plural returns the plural of what a converter is called.
+func plural(name string) string {
+	if strings.Contains(name, ",") {
+		return name
+	}
+	words := strings.Split(name, " or ")
+	for i, w := range words {
+		switch last := w[len(w)-1]; {
+		case last == 'y':
+			words[i] = w[:len(w)-1] + "ies"
+		case last >= 'a' && last <= 'z' && last != 's':
+			words[i] = w + "s"
+		}
+	}
+	return strings.Join(words, " or ")
+}
+
 // A keyed is an entry of a dictionary, in the order of the file.
 type keyed[T any] struct {
 	key   string
@@ -244,7 +262,7 @@ type keyed[T any] struct {
 
 // dictOf takes a dictionary whose keys and values are taken as string and T.
 func dictOf[T any](key, value converter) converter {
-	wanted := "dict of " + value.name
+	wanted := "dict of " + plural(value.name)
 	return converter{wanted, func(v starlark.Value) (any, error) {
 		d, ok := v.(*starlark.Dict)
 		if !ok {

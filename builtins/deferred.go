@@ -88,7 +88,9 @@ func (d *Deferred) String() string {
 }
 
 // Type names d in the messages of Starlark itself.
-func (d *Deferred) Type() string { return "deferred value (" + d.describe() + ")" }
+func (d *Deferred) Type() string {
+	return "deferred value (" + d.describe() + " " + d.reason() + ")"
+}
 
 // Freeze does nothing: a Deferred never changes.
 func (d *Deferred) Freeze() {}

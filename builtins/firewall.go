@@ -15,7 +15,7 @@ func firewall() Builtin {
 		Parameters: []Parameter{
 			{Name: "name", to: name(), Example: `"edge"`, Doc: "Unique among the firewalls."},
 			{Name: "host", to: host(), Example: "web", Doc: "The machine it guards; a machine has at most one."},
-			{Name: "allow", to: listOf[environments.Rule](payload[environments.Rule]("tcp or udp")), preset: starlark.NewList(nil), Example: `[tcp(7070), udp(6969)]`, Doc: "The ports that are open, each tcp(…) or udp(…)."},
+			{Name: "allow", to: listOf[environments.Rule](payload[environments.Rule]("tcp(…) or udp(…)")), preset: starlark.NewList(nil), Example: `[tcp(7070), udp(6969)]`, Doc: "The ports that are open, each tcp(…) or udp(…)."},
 		},
 		make: func(c *call) starlark.Value {
 			f := environments.Firewall{Declared: c.declare(), Host: get[string](c, "host"), Allow: get[[]environments.Rule](c, "allow")}

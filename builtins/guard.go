@@ -186,7 +186,7 @@ func guard(b *starlark.Builtin, deep bool) *starlark.Builtin {
 			}
 		}
 		if b.Receiver() != nil {
-			if err := receiver(b, operation); err != nil {
+			if err := receiver(b, operation, args); err != nil {
 				return nil, err
 			}
 		}
@@ -212,10 +212,29 @@ func check(operation string, v starlark.Value, deep bool) error {
 	return nil
 }
 
-// receiver refuses to search a list that holds deferred values.
-func receiver(b *starlark.Builtin, operation string) error {
-	if b.Name() == "index" || b.Name() == "remove" {
+// receiver refuses to search a list that holds deferred values, and to join
+// an absurd amount of text.
+func receiver(b *starlark.Builtin, operation string, args starlark.Tuple) error {
+	switch b.Name() {
+	case "index", "remove":
 		return known(operation, b.Receiver())
+	case "join":
+		return joined(b.Receiver(), args)
+	}
+	return nil
+}
+
+func joined(separator starlark.Value, args starlark.Tuple) error {
+	if len(args) != 1 {
+		return nil // the method says what is wrong
+	}
+	size := 0
+	list, _ := args[0].(starlark.Indexable)
+	for i := 0; list != nil && i < list.Len(); i++ {
+		size += max(0, starlark.Len(list.Index(i))) + starlark.Len(separator)
+		if size > 2*MaxText {
+			return &Misuse{fmt.Sprintf("the result of join() would have more than %d bytes of text", 2*MaxText), ""}
+		}
 	}
 	return nil
 }

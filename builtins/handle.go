@@ -53,14 +53,14 @@ func (h *Handle) Hash() (uint32, error) {
 	return f.Sum32(), nil
 }
 
-// Attr returns an attribute; a misspelt one with a suggestion.
+// Attr returns an attribute.
 func (h *Handle) Attr(name string) (starlark.Value, error) {
 	for _, a := range h.attributes {
 		if a.name == name {
 			return a.value, nil
 		}
 	}
-	return nil, starlark.NoSuchAttrError(fmt.Sprintf("%s has no .%s%s", h, name, meant(name, h.AttrNames())))
+	return nil, starlark.NoSuchAttrError(fmt.Sprintf("%s has no .%s", h, name))
 }
 
 // AttrNames returns the names of all attributes.

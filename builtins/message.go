@@ -28,13 +28,13 @@ func warn() Builtin {
 
 func fail() Builtin {
 	return Builtin{
-		Name: "fail", positional: 1,
+		Name:    "fail",
 		Doc:     "Stops the evaluation with a message. A library of the program is shown where it was called.",
 		Example: `fail("port 80 is taken", argument = "port")`,
 		Parameters: []Parameter{
 			{Name: "argument", to: text(), preset: starlark.String(""), Example: `"port"`, Doc: "Argument of the caller that is wrong; its place is shown."},
 			{Name: "hint", to: text(), preset: starlark.String(""), Example: `"choose another one"`, Doc: "What to do about it."},
-			{Name: "*message", to: listOf[starlark.Value](plain()), Example: `"port 80 is taken"`, Doc: "What is wrong; several values are joined with spaces."},
+			{Name: "*message", to: listOf[starlark.Value](anything()), Example: `"port 80 is taken"`, Doc: "What is wrong; several values are joined with spaces."},
 		},
 		make: func(c *call) starlark.Value {
 			var words []string
@@ -52,6 +52,11 @@ func fail() Builtin {
 			return starlark.None
 		},
 	}
+}
+
+// anything takes every value.
+func anything() converter {
+	return converter{"value", func(v starlark.Value) (any, error) { return v, nil }}
 }
 
 // A Failure is what fail() ends the evaluation with.

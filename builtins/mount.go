@@ -30,7 +30,7 @@ func numericOwner() converter {
 
 // mountable takes text, a config_file or mount(…).
 func mountable() converter {
-	return converter{"text, config_file or mount", func(v starlark.Value) (any, error) {
+	return converter{"text, config_file or mount(…)", func(v starlark.Value) (any, error) {
 		if h, ok := v.(*Handle); ok {
 			if h.kind == "config_file" {
 				return environments.Mount{File: h.name}, nil

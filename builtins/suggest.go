@@ -8,14 +8,11 @@ import (
 // Suggest returns the one of names that word was probably meant to be, or "".
 // A transposition counts as one edit; ties go to the first.
 func Suggest(word string, names []string) string {
-	best, limit := "", 1+len(word)/3
+	best, least := "", min(1+len(word)/4, 3)+1
 	for _, name := range names {
-		if d := distance(strings.ToLower(word), name, limit); d < limit || (d == limit && best == "" && limit > 1) {
-			best, limit = name, d
+		if d := distance(strings.ToLower(word), name, least); d < least && d < len(word) && name != word {
+			best, least = name, d
 		}
-	}
-	if best == word {
-		return ""
 	}
 	return best
 }

@@ -78,7 +78,7 @@ func commands() converter {
 // nodeID takes any resource and returns its node.
 func nodeID() converter {
 	byName := name()
-	return converter{"resource or name of a task", func(v starlark.Value) (any, error) {
+	return converter{"resource or task name", func(v starlark.Value) (any, error) {
 		if h, ok := v.(*Handle); ok && h.node != "" {
 			return h.node, nil
 		}

@@ -2,7 +2,10 @@ package builtins
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
+	"regexp"
+	"strings"
 	"text/template"
 
 	"go.starlark.net/starlark"
@@ -32,16 +35,28 @@ func templateFile() Builtin {
 			}
 			v := environments.Value{Kind: environments.Template, Name: path, Text: string(content), Data: &vars, Position: c.pos}
 			if _, err := template.New(path).Parse(v.Text); err != nil {
-				c.problem("path", err.Error(), "")
+				c.problem("path", templateFault(err), "")
 				return nil
 			}
 			if _, err := v.Render(placeholder); err != nil {
-				c.problem("vars", err.Error(), "")
+				c.problem("vars", templateFault(err), "")
 				return nil
 			}
 			return c.deferred(v)
 		},
 	}
+}
+
+var missingKey = regexp.MustCompile(`^(\S+): executing .* at <.*>: map has no entry for key (".*")$`)
+
+// templateFault words an error of text/template, which names the place in the
+// template.
+func templateFault(err error) string {
+	s := strings.TrimPrefix(err.Error(), "template: ")
+	if m := missingKey.FindStringSubmatch(s); m != nil {
+		return fmt.Sprintf("vars: no key %s, which %s names", m[2], m[1])
+	}
+	return s
 }
 
 // cause says in a few words why a file of the project could not be read.

@@ -25,6 +25,8 @@ type call struct {
 	values  []any
 	bad     bool
 	stop    error // ends the evaluation
+
+	misplaced bool // whether arguments were given by position that may not be
 }
 
 // function returns b as a Starlark function.
@@ -47,8 +49,9 @@ func (b *Builtin) run(thread *starlark.Thread, args starlark.Tuple, kwargs []sta
 	if b.kind != "" && c.Loading() {
 		c.problem("", "a loaded file may not declare anything while it is being loaded", "put the call into a function and call that from the environment file")
 	}
+	c.title(args, kwargs)
 	c.assign(args, kwargs)
-	c.name()
+	c.claimName()
 	c.convert()
 	var v starlark.Value = Invalid{}
 	if !c.bad {
@@ -73,11 +76,12 @@ func (c *call) assign(args starlark.Tuple, kwargs []starlark.Tuple) {
 			args = args[:b.positional]
 		}
 	} else if len(args) > b.positional {
-		message := fmt.Sprintf("got %d arguments by position, takes at most %d", len(args), b.positional)
+		message, hint := fmt.Sprintf("got %d arguments by position, takes at most %d", len(args), b.positional), ""
 		if b.positional == 0 {
-			message = "arguments are given by name only"
+			message, hint = "arguments are given by name only", fmt.Sprintf("write %s = …", b.Parameters[0].Name)
 		}
-		c.problem("", message, fmt.Sprintf("write %s = …", b.Parameters[min(b.positional, len(b.Parameters)-1)].Name))
+		c.misplaced = true
+		c.problem("", message, hint)
 		args = args[:b.positional]
 	}
 	copy(c.given, args)
@@ -97,29 +101,30 @@ func (c *call) assign(args starlark.Tuple, kwargs []starlark.Tuple) {
 	}
 }
 
-// name makes the subject of messages and takes the name of a resource.
-func (c *call) name() {
-	i := c.builtin.index("name")
-	if i < 0 || c.given[i] == nil {
+// title makes the subject of messages: the built-in and the name it is given.
+func (c *call) title(args starlark.Tuple, kwargs []starlark.Tuple) {
+	if c.builtin.positional > 0 && len(args) > 0 && c.builtin.Parameters[0].Name == "name" {
+		kwargs = append(kwargs[:len(kwargs):len(kwargs)], starlark.Tuple{starlark.String("name"), args[0]})
+	}
+	for _, kw := range kwargs {
+		if s, ok := kw[1].(starlark.String); ok && kw[0] == starlark.String("name") && len(s) <= 100 {
+			c.subject = fmt.Sprintf("%s %q", c.builtin.Name, string(s))
+		}
+	}
+}
+
+// claimName takes the name of a resource.
+func (c *call) claimName() {
+	s, ok := c.text("name")
+	if !ok || c.builtin.kind == "" {
 		return
 	}
-	s, ok := c.given[i].(starlark.String)
-	if !ok || len(s) > 200 {
-		return
-	}
-	c.subject = fmt.Sprintf("%s %q", c.builtin.Name, string(s))
-	if c.builtin.kind == "" {
-		return
-	}
-	node := c.builtin.kind + ":" + string(s)
+	node := c.builtin.kind + ":" + s
 	if first, taken := c.declared[node]; taken {
-		c.problem("name", "the name is taken", fmt.Sprintf("%s was declared first at %s", c.subject, first))
+		c.problem("name", "the name is taken", fmt.Sprintf("it was declared first at %s", first))
 		return
 	}
-	if c.declared == nil {
-		c.declared = map[string]environments.Position{}
-	}
-	c.declared[node] = c.pos
+	c.claim(node)
 }
 
 // convert turns every argument into its Go value.
@@ -130,7 +135,7 @@ func (c *call) convert() {
 		v := c.given[i]
 		if v == nil {
 			if v = p.preset; v == nil {
-				missing = append(missing, fmt.Sprintf("%q", p.Name))
+				missing = append(missing, fmt.Sprintf("%q", strings.TrimPrefix(p.Name, "*")))
 				continue
 			}
 		}
@@ -149,7 +154,7 @@ func (c *call) convert() {
 			c.problem(p.Name, p.Name+": "+err.Error(), "")
 		}
 	}
-	if len(missing) > 0 {
+	if len(missing) > 0 && !c.misplaced {
 		s := ""
 		if len(missing) > 1 {
 			s = "s"
@@ -166,7 +171,7 @@ func (c *call) problem(argument, message, hint string) {
 
 // place records a misfit, at the element that is wrong.
 func (c *call) place(argument string, m *misfit) {
-	c.record(argument, m.path, argument+m.where()+": "+m.message, m.hint)
+	c.record(argument, m.path, strings.TrimPrefix(argument, "*")+m.where()+": "+m.message, m.hint)
 }
 
 func (c *call) record(argument string, path []step, message, hint string) {

@@ -16,7 +16,7 @@ func vm() Builtin {
 		kind:    "vm",
 		Parameters: []Parameter{
 			{Name: "name", to: name(), Example: `"web"`, Doc: "Unique among the machines of the environment."},
-			{Name: "provider", to: payload[environments.Provider]("provider"), Example: `existing(address = "203.0.113.7", user = "admin")`,
+			{Name: "provider", to: payload[environments.Provider]("qemu(…), existing(…) or simulated(…)"), Example: `existing(address = "203.0.113.7", user = "admin")`,
 				Doc: "Where the machine comes from: qemu(…), existing(…) or simulated(…)."},
 			{Name: "user", to: login(), preset: starlark.String("torrust"), Example: `"admin"`,
 				Doc: "Login over ssh; made where it is missing. With existing(…) its user is meant."},

@@ -25,7 +25,7 @@ func volume() Builtin {
 // storable takes the name of a directory or volume(…).
 func storable() converter {
 	byName := name()
-	return converter{"name or volume", func(v starlark.Value) (any, error) {
+	return converter{"name or volume(…)", func(v starlark.Value) (any, error) {
 		if h, ok := v.(*Handle); ok {
 			if d, ok := h.payload.(environments.DataMount); ok {
 				return d, nil

@@ -200,7 +200,7 @@ func (c *checker) ports(h Host) {
 			switch {
 			case i < 0:
 			case all[i].by == "":
-				c.problem("service:"+s.Name, fmt.Sprintf("port %d/%s of vm %q is the one of ssh", p.Port, p.Proto, h.Name), "")
+				c.problem("service:"+s.Name, fmt.Sprintf("port %d/%s of vm %q is taken by ssh", p.Port, p.Proto, h.Name), "")
 			case all[i].by == s.Name:
 				c.problem("service:"+s.Name, fmt.Sprintf("port %d/%s is published twice", p.Port, p.Proto), "")
 			default:

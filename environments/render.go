@@ -57,11 +57,11 @@ func (v Value) join(lookup Lookup) (string, error) {
 func (v Value) execute(data any) (string, error) {
 	t, err := template.New(v.Name).Option("missingkey=error").Parse(v.Text)
 	if err != nil {
-		return "", fmt.Errorf("template: %w", err)
+		return "", err // starts with "template: NAME:"
 	}
 	var b strings.Builder
 	if err := t.Execute(&b, data); err != nil {
-		return "", fmt.Errorf("template: %w", err)
+		return "", err
 	}
 	return b.String(), nil
 }

@@ -5,11 +5,13 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/torrust/tracker-deployer/builtins"
@@ -53,13 +55,21 @@ func (l *loader) addSource(p *environments.Problem) {
 	if i := bytes.IndexByte(src, '\n'); i >= 0 {
 		src = src[:i]
 	}
-	line := strings.ToValidUTF8(strings.TrimRight(string(src), "\r"), "\uFFFD")
+	line := strings.Map(visible, strings.ToValidUTF8(strings.TrimRight(string(src), "\r"), "\uFFFD"))
 	if utf8.RuneCountInString(line) > longestLine {
 		runes := []rune(line)
 		start := max(0, min(p.Position.Column-1-longestLine/2, len(runes)-longestLine))
 		line, p.Offset = string(runes[start:start+longestLine]), start
 	}
 	p.Source = line
+}
+
+// visible keeps what a terminal shows as itself.
+func visible(r rune) rune {
+	if r != '\t' && !unicode.IsPrint(r) {
+		return utf8.RuneError
+	}
+	return r
 }
 
 // settings reads the parameter file and joins it with the command line.
@@ -74,7 +84,11 @@ func (l *loader) settings() error {
 	if err == nil {
 		var values map[string]any
 		if err := json.Unmarshal(data, &values); err != nil {
-			return wrong("not a JSON object: " + err.Error())
+			var mismatch *json.UnmarshalTypeError
+			if errors.As(err, &mismatch) {
+				return wrong("got a JSON " + mismatch.Value + ", want an object with a key for every parameter")
+			}
+			return wrong("not JSON: " + err.Error())
 		}
 		for k, v := range values {
 			params[k] = builtins.Setting{Value: v, From: file}

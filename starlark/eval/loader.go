@@ -1,12 +1,14 @@
 package eval
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"path"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"go.starlark.net/starlark"
@@ -29,6 +31,7 @@ type loader struct {
 	open        []string // modules being loaded, the entry file first
 	sources     map[string][]byte
 	calls       map[string]map[place]*syntax.CallExpr
+	trees       map[string]*syntax.File
 }
 
 func newLoader(o Options) (*loader, error) {
@@ -37,7 +40,7 @@ func newLoader(o Options) (*loader, error) {
 		return &Error{[]environments.Problem{{Position: environments.Position{File: entry}, Message: message, Hint: hint}}}
 	}
 	if path.IsAbs(entry) || entry == ".." || strings.HasPrefix(entry, "../") {
-		return nil, wrong("the file is outside the project "+o.Root, "an environment file lies under its project's root")
+		return nil, wrong("the file is outside the project", "an environment file lies under its project's root")
 	}
 	if !strings.HasSuffix(entry, ".star") {
 		return nil, wrong("an environment file is called NAME.star", "")
@@ -49,7 +52,7 @@ func newLoader(o Options) (*loader, error) {
 	l := &loader{
 		options: o, entry: entry, files: &files{root: root},
 		modules: map[string]starlark.StringDict{}, sources: map[string][]byte{},
-		calls: map[string]map[place]*syntax.CallExpr{}, predeclared: builtins.Predeclared(),
+		calls: map[string]map[place]*syntax.CallExpr{}, trees: map[string]*syntax.File{}, predeclared: builtins.Predeclared(),
 	}
 	l.thread = &starlark.Thread{Name: entry, Load: l.load}
 	l.thread.SetMaxExecutionSteps(MaxSteps)
@@ -118,11 +121,42 @@ func (l *loader) source(file string) ([]byte, error) {
 		data, err = l.files.read(file, MaxFile)
 	}
 	if err != nil {
-		return nil, &Error{[]environments.Problem{{Position: environments.Position{File: file}, Message: err.Error()}}}
+		p := environments.Problem{Position: environments.Position{File: file}, Message: err.Error()}
+		if near := l.nearby(file); near != "" {
+			p.Hint = fmt.Sprintf("did you mean %q?", near)
+		}
+		return nil, &Error{[]environments.Problem{p}}
 	}
 	l.sources[file] = data
 	l.files.note(file, data)
 	return data, nil
+}
+
+// nearby returns the file of the same directory that was probably meant.
+func (l *loader) nearby(file string) string {
+	if strings.HasPrefix(file, builtins.LibraryPrefix) {
+		return ""
+	}
+	dir, err := l.files.root.Open(path.Dir(file))
+	if err != nil {
+		return ""
+	}
+	defer dir.Close()
+	all, err := dir.Readdirnames(10_000)
+	if err != nil {
+		return ""
+	}
+	slices.Sort(all)
+	var names []string
+	for _, n := range all {
+		if strings.HasSuffix(n, ".star") && n != path.Base(file) {
+			names = append(names, n)
+		}
+	}
+	if near := builtins.Suggest(path.Base(file), names); near != "" {
+		return path.Join(path.Dir(file), near)
+	}
+	return ""
 }
 
 // execute checks, parses, rewrites, resolves and runs one module.
@@ -137,7 +171,7 @@ func (l *loader) execute(file string, src []byte, top bool) (starlark.StringDict
 	}
 	r := rewriter{calls: map[place]*syntax.CallExpr{}}
 	r.stmts(tree.Stmts)
-	l.calls[file] = r.calls
+	l.calls[file], l.trees[file] = r.calls, tree
 	program, err := starlark.FileProgram(tree, l.predeclared.Has)
 	if err != nil {
 		return nil, err
@@ -164,7 +198,7 @@ func (l *loader) load(thread *starlark.Thread, module string) (starlark.StringDi
 	data, err := l.source(file)
 	if err != nil {
 		problems, _ := asError(err)
-		return nil, &hinted{fmt.Sprintf("cannot load %q: %s", module, problems[0].Message), libraries(module)}
+		return nil, &hinted{fmt.Sprintf("cannot load %q: %s", module, problems[0].Message), cmp.Or(libraries(module), problems[0].Hint)}
 	}
 	l.open = append(l.open, file)
 	globals, err := l.execute(file, data, false)

@@ -2,6 +2,7 @@ package eval
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"unicode/utf8"
 
@@ -20,7 +21,7 @@ const (
 func checkSource(file string, src []byte) *environments.Problem {
 	if len(src) > MaxFile {
 		return &environments.Problem{Position: environments.Position{File: file},
-			Message: fmt.Sprintf("the file has %d bytes, at most %d (2 MiB) are read", len(src), MaxFile),
+			Message: fmt.Sprintf("the file has more than %d bytes (2 MiB)", MaxFile),
 			Hint:    "keep data in a file of its own and code in libraries under lib/"}
 	}
 	if i := badByte(src); i >= 0 {
@@ -92,7 +93,7 @@ func (s *nesting) scan() string {
 	s.brackets, s.blocks, s.fresh = []bracket{{}}, []block{{}}, true
 	for s.at < len(s.src) {
 		if what := s.token(); s.depth > MaxNesting {
-			return what
+			return cmp.Or(what, "blocks")
 		}
 	}
 	return ""

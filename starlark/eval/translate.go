@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"go.starlark.net/resolve"
 	"go.starlark.net/starlark"
@@ -21,7 +23,7 @@ func (l *loader) translate(err error) []environments.Problem {
 	}
 	var parse syntax.Error
 	if errors.As(err, &parse) {
-		return []environments.Problem{syntaxProblem(parse)}
+		return []environments.Problem{l.syntaxProblem(parse)}
 	}
 	var list resolve.ErrorList
 	if errors.As(err, &list) {
@@ -68,6 +70,9 @@ func (l *loader) evalProblem(e *starlark.EvalError) environments.Problem {
 	if errors.As(e, &f) {
 		return l.failProblem(f, e.CallStack)
 	}
+	if m := callerRE.FindStringSubmatch(e.Msg); m != nil && len(frames) > 1 {
+		return l.callProblem(m[1], m[2], frames)
+	}
 	if len(frames) > 0 {
 		p.Position, p.Calls = frames[0], shorten(frames[1:])
 	}
@@ -97,14 +102,8 @@ func (l *loader) failProblem(f *builtins.Failure, stack starlark.CallStack) envi
 	if p.Position == frames[0] && len(frames) > 1 { // the user's own library: its caller has the argument
 		p.Position, p.Calls = frames[1], frames[2:]
 	}
-	call := l.calls[p.Position.File][place{int32(p.Position.Line), int32(p.Position.Column)}]
-	if call == nil {
-		return p
-	}
-	for _, arg := range call.Args {
-		if kw, ok := arg.(*syntax.BinaryExpr); ok && kw.Op == syntax.EQ && kw.X.(*syntax.Ident).Name == f.Argument {
-			p.Position = builtins.Position(syntax.Start(kw.Y))
-		}
+	if kw := l.keyword(p.Position, f.Argument); kw != nil {
+		p.Position = builtins.Position(syntax.Start(kw.Y))
 	}
 	return p
 }
@@ -124,6 +123,7 @@ type rule struct {
 
 func words(message, hint string) func([]string) (string, string) {
 	return func(m []string) (string, string) {
+		message, hint := message, hint
 		for i := len(m) - 1; i > 0; i-- {
 			message = strings.ReplaceAll(message, fmt.Sprintf("$%d", i), m[i])
 			hint = strings.ReplaceAll(hint, fmt.Sprintf("$%d", i), m[i])
@@ -136,7 +136,9 @@ const deferredHint = `build text with + or fmt("…{}…", value); it cannot be 
 
 var rules = []rule{
 	{regexp.MustCompile(`^Starlark computation cancelled: (.*)$`), words("$1", "look for a loop that does not end, or over something very large")},
-	{regexp.MustCompile(`(?:^|: )cannot (\S+ ?\S*) frozen (\S+)`), words("cannot $1 this $2: it comes from a loaded file and is read-only", "copy it first, as in list(x) or dict(x)")},
+	{regexp.MustCompile(`(?:^|: )cannot .* frozen list`), words("this list comes from a loaded file and is read-only", "copy it first: list(x)")},
+	{regexp.MustCompile(`(?:^|: )cannot .* frozen hash table`), words("this dict comes from a loaded file and is read-only", "copy it first: dict(x)")},
+	{regexp.MustCompile(`^unknown binary op: (\S+) (\S+) (\S+)$`), words("cannot compute $1 $2 $3", "")},
 	{regexp.MustCompile(`^function (\S+) called recursively$`), words("function $1 calls itself", "recursion does not exist here; use a loop over a list")},
 	{regexp.MustCompile(`^load: name (\S+) not found in module (\S+?)(?: \(did you mean (\S+)\?\))?$`), func(m []string) (string, string) {
 		message := fmt.Sprintf("%q has no %q", m[2], m[1])
@@ -147,20 +149,82 @@ var rules = []rule{
 	}},
 	{regexp.MustCompile(`^local variable (\S+) referenced before assignment$`), words("variable $1 is used before it has a value", "")},
 	{regexp.MustCompile(`^global variable (\S+) referenced before assignment$`), words("variable $1 is used before it has a value", "")},
-	{regexp.MustCompile(`^(.*deferred value \(.*)$`), words("$1", deferredHint)},
+	{regexp.MustCompile(`(.*needs a value that is known now; .*)$`), words("$1", deferredHint)},
+	{regexp.MustCompile(`^unhandled index operation deferred value \((.*)\)\[`), words("an index needs a value that is known now; $1", deferredHint)},
+	{regexp.MustCompile(`^deferred value \((.*)\) value is not iterable$`), words("a loop needs a value that is known now; $1", deferredHint)},
+	{regexp.MustCompile(`^invalid slice operand deferred value \((.*)\)$`), words("a slice needs a value that is known now; $1", deferredHint)},
+	{regexp.MustCompile(`^invalid call of non-function \(deferred value \((.*)\)\)$`), words("a call needs a value that is known now; $1", deferredHint)},
+	{regexp.MustCompile(`^deferred value \((.*)\) has no (\.\w+) `), words("$2 needs a value that is known now; $1", deferredHint)},
+	{regexp.MustCompile(`^unknown unary op: (\S+) deferred value \((.*)\)$`), words("$1 needs a value that is known now; $2", deferredHint)},
+	{regexp.MustCompile(`deferred value \((.*)\) ([<>]=?) |([<>]=?) deferred value \((.*)\) not implemented`), words("$2$3 needs a value that is known now; $1$4", deferredHint)},
+	{regexp.MustCompile(`^(\w+): .*deferred value \((.*)\)`), words("$1() needs a value that is known now; $2", deferredHint)},
+	{regexp.MustCompile(`deferred value \((.*)\)`), words("this needs a value that is known now; $1", deferredHint)},
 }
 
-func syntaxProblem(e syntax.Error) environments.Problem {
-	p := environments.Problem{Position: builtins.Position(e.Pos), Message: "syntax error: " + e.Msg}
+func (l *loader) syntaxProblem(e syntax.Error) environments.Problem {
+	p := environments.Problem{Position: builtins.Position(e.Pos), Message: "syntax error: " + strings.Replace(e.Msg, "want primary expression", "want an expression", 1)}
+	l.locate(&p, e.Msg)
 	switch {
-	case strings.HasPrefix(e.Msg, "got while"), strings.Contains(e.Msg, "excessive nesting"):
-		p.Message = "nested too deeply"
+	case strings.HasPrefix(e.Msg, "got class,"):
+		p.Hint = "there are no classes; use struct(…)"
+	case strings.HasPrefix(e.Msg, "got import,"), strings.HasPrefix(e.Msg, "got from,"):
+		p.Hint = `load("//lib/NAME.star", "function") brings what another file defines`
+	case strings.HasPrefix(e.Msg, "got try,"), strings.HasPrefix(e.Msg, "got raise,"):
+		p.Hint = "there are no exceptions; fail(…) stops"
+	case strings.HasPrefix(e.Msg, "got identifier, want ','"):
+		p.Hint = "a bracket or a string before this is not closed, or a comma is missing"
+	case strings.Contains(e.Msg, "excessive nesting"):
+		p.Message, p.Hint = "nested too deeply", "split it over several variables or functions"
 	case strings.HasPrefix(e.Msg, "got string literal, want newline"):
 		p.Hint = `there are no f-strings; use fmt("…{}…", value)`
-	case strings.HasSuffix(e.Msg, "want primary expression"):
-		p.Message = "syntax error: " + strings.Replace(e.Msg, "want primary expression", "want an expression", 1)
 	}
 	return p
+}
+
+var gotRE = regexp.MustCompile(`^got ('[^']+'|identifier|string literal|int literal|float literal|\w+), want '?(primary)?`)
+
+// locate moves p to the start of the token that the parser complains about; it
+// says where it ends.
+func (l *loader) locate(p *environments.Problem, message string) {
+	m := gotRE.FindStringSubmatch(message)
+	if m == nil || m[2] != "" {
+		return
+	}
+	if m[1] == "newline" {
+		if p.Position.Column == 1 {
+			p.Position = l.lineEnd(p.Position)
+		}
+		return
+	}
+	lines := strings.SplitN(string(l.sources[p.Position.File]), "\n", p.Position.Line+1)
+	if len(lines) < p.Position.Line {
+		return
+	}
+	line := []rune(lines[p.Position.Line-1])
+	i := min(p.Position.Column-1, len(line))
+	switch got := m[1]; {
+	case got[0] == '\'':
+		i -= utf8.RuneCountInString(got) - 2
+	case got == "string literal" && i > 1:
+		for quote := line[i-1]; i > 1 && line[i-2] != quote; i-- {
+		}
+		i -= 2
+	default:
+		for i > 0 && (unicode.IsLetter(line[i-1]) || unicode.IsDigit(line[i-1]) || line[i-1] == '_' || line[i-1] == '.') {
+			i--
+		}
+	}
+	p.Position.Column = max(i, 0) + 1
+}
+
+// lineEnd returns the end of the line before p, where a newline came too early.
+func (l *loader) lineEnd(p environments.Position) environments.Position {
+	lines := strings.SplitN(string(l.sources[p.File]), "\n", p.Line)
+	if p.Line < 2 || len(lines) < p.Line-1 {
+		return p
+	}
+	before := strings.TrimRight(lines[p.Line-2], "\r")
+	return environments.Position{File: p.File, Line: p.Line - 1, Column: utf8.RuneCountInString(before) + 1}
 }
 
 var undefinedRE = regexp.MustCompile(`^undefined: (\S+?)(?: \(did you mean .*\?\))?$`)
@@ -205,7 +269,7 @@ func (l *loader) undefined(name, original string) (message, hint string) {
 var resolveRules = []rule{
 	{regexp.MustCompile(`^cannot reassign (?:global|top-level) (\S+)(?: declared at (\S+))?$`), words("variable $1 has a value already", "a name at the top level is set once; use another name, or x = A if COND else B")},
 	{regexp.MustCompile(`^cannot reassign local (\S+) declared at (\S+)$`), words("$1 is declared already, at $2", "")},
-	{regexp.MustCompile(`^(if statement|for loop) not within a function$`), words("a $1 at the top level of a loaded file", "put it into a function; only the environment file itself may have one here")},
+	{regexp.MustCompile(`^(if statement|for loop) not within a function$`), words("$1 at the top level of a loaded file", "put it into a function; only the environment file itself may have one here")},
 	{regexp.MustCompile(`support while loops$|^while loop not`), words("there is no while", "use a for loop over a list or range(n)")},
 	{regexp.MustCompile(`^keyword argument "?(\w+)"? is repeated$`), words(`argument "$1" is given twice`, "")},
 	{regexp.MustCompile(`support sets$`), words("there are no sets", "a dict with the value True for every key does the same")},
