@@ -118,12 +118,7 @@ func timeout(t *testing.T, m hosts.Machine) {
 func cancelled(t *testing.T, m hosts.Machine) {
 	ctx, cancel := context.WithCancel(background())
 	defer cancel()
-	started := make(chan struct{})
-	go func() {
-		<-started
-		cancel()
-	}()
-	_, err := m.Apply(ctx, []hosts.Operation{hosts.Run{Argv: []string{"sh", "-c", "echo started; sleep 98765.2"}}}, func(string) { close(started) })
+	_, err := m.Apply(ctx, []hosts.Operation{hosts.Run{Argv: []string{"sh", "-c", "echo started; sleep 98765.2"}}}, func(string) { cancel() })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("a cancelled command: %v, want %v", err, context.Canceled)
 	}

@@ -60,7 +60,9 @@ func manifest(t *testing.T, s *suite) {
 	equal(t, "manifest", *got, want)
 
 	// Another environment is refused by name, and so is what comes after it.
-	before := hosts.WriteFile{Path: s.directory(t, m) + "/before", Content: []byte("1"), Mode: "0644"}
+	before := hosts.WriteFile{Path: hosts.StackDirectory + "/conformance/owned", Content: []byte("1"), Mode: "0644"}
+	must(t, m, hosts.Remove{Path: before.Path})
+	defer func() { must(t, m, hosts.Remove{Path: before.Path}) }()
 	after := hosts.WriteFile{Path: before.Path + "-after", Content: []byte("1"), Mode: "0644"}
 	results, err := m.Apply(background(), []hosts.Operation{before, hosts.Own{Environment: "other-2", Name: "other"}, after}, nil)
 	if !errors.Is(err, hosts.ErrOwned) {

@@ -1,0 +1,134 @@
+# Operations on files and the kernel.
+
+# write_file PATH MODE OWNER GROUP SIZE INPLACE REPLACES, content on stdin.
+# REPLACES is "any" or "=VERSION".
+write_file() {
+  path=$1 mode=$2 owner=$3 group=$4 size=$5 inplace=$6 replaces=$7
+  is=$(kind "$path")
+  [ "$is" = directory ] && [ "$replaces" = any ] && die "is a directory"
+  parents "$path"
+  new=$directory/.torrust-tracker-deployer.new
+  rm -f -- "$new" || exit 1
+  trap 'rm -f -- "$new"' EXIT
+  ( umask 077; set -C; head -c "$size" >"$new" ) || exit 1
+  [ "$(stat -c %s -- "$new")" = "$size" ] || die "the connection ended in the middle"
+  if [ "$is" = file ]; then
+    there=$(digest <"$path") || exit 1
+    if [ "$there" = "$(digest <"$new")" ]; then
+      own "$path" "$mode" "$owner" "$group"
+      exit
+    fi
+  fi
+  case $is:$replaces in
+  *:any) ;;
+  file:=s:*) [ "=s:$there" = "$replaces" ] || exit 11 ;;
+  file:=k:*) [ "=k:$(keyed <"$path")" = "$replaces" ] || exit 11 ;;
+  *) [ "=$is" = "$replaces" ] || exit 11 ;;
+  esac
+  [ "$is" = directory ] && die "is a directory"
+  chown -- "$owner:$group" "$new" && chmod -- "$mode" "$new" && sync -- "$new" || exit 1
+  if [ "$inplace" = yes ] && [ "$is" = file ]; then
+    cat -- "$new" >"$path" && sync -- "$path" || exit 1
+    own "$path" "$mode" "$owner" "$group"
+    exit 0
+  fi
+  mv -fT -- "$new" "$path" && sync -- "$directory"
+}
+
+# make_directory PATH MODE OWNER GROUP ONCE
+make_directory() {
+  if [ -d "$1" ]; then
+    [ "$5" = yes ] && exit 10
+    own "$1" "$2" "$3" "$4"
+    exit
+  fi
+  [ -n "$(kind "$1")" ] && die "there is a file of that name"
+  mkdir -p -- "$1" && chown -- "$3:$4" "$1" && chmod -- "$2" "$1"
+}
+
+remove() {
+  [ -n "$(kind "$1")" ] || exit 10
+  rm -rf --one-file-system -- "$1"
+}
+
+load_module() {
+  module=$(printf '%s' "$1" | tr - _)
+  [ -d "/sys/module/$module" ] && exit 10
+  have modprobe || { printf 'there is no modprobe\n'; exit 12; }
+  modprobe -- "$1"
+}
+
+# set_sysctl PATH VALUE … sets parameters below /proc/sys.
+set_sysctl() {
+  did=10
+  while [ $# -gt 0 ]; do
+    [ -e "/proc/sys/$1" ] || die "the kernel has no parameter $1"
+    was=$(cat "/proc/sys/$1") || exit 1
+    # Words are compared: the kernel separates them by tabs.
+    if [ "$(echo $was)" != "$2" ]; then
+      printf '%s\n' "$2" >"/proc/sys/$1" || die "the kernel does not take $2 for $1"
+      did=0
+    fi
+    shift 2
+  done
+  exit $did
+}
+
+# set_unit NAME ENABLED ACTION
+set_unit() {
+  have systemctl && [ -d /run/systemd/system ] || { printf 'there is no systemd\n'; exit 12; }
+  systemctl daemon-reload || exit 1
+  [ "$(systemctl show -p LoadState --value -- "$1")" = loaded ] || die "unit $1 not found"
+  did=10
+  if systemctl -q is-enabled -- "$1" >/dev/null 2>&1; then was=yes; else was=no; fi
+  if [ "$was" != "$2" ]; then
+    verb=disable
+    [ "$2" = yes ] && verb=enable
+    systemctl -q "$verb" -- "$1" || exit 1
+    did=0
+  fi
+  active=no
+  systemctl -q is-active -- "$1" && active=yes
+  case $3:$active in
+  : | start:yes | stop:no) exit $did ;;
+  esac
+  if ! systemctl "$3" -- "$1"; then
+    systemctl --no-pager --lines=10 status -- "$1" >&2
+    die "unit $1: $3 went wrong"
+  fi
+}
+
+# save_release DIRECTORY KEEP
+save_release() {
+  root=$state/releases did=10 newest=0
+  ( umask 077; mkdir -p -- "$root/.new" ) && rm -rf -- "$root/.new" && ( umask 077; mkdir -- "$root/.new" ) || exit 1
+  for entry in "$1"/* "$1"/.[!.]* "$1"/..?*; do
+    [ -n "$(kind "$entry")" ] && [ "$entry" != "$1/data" ] || continue
+    cp -a -- "$entry" "$root/.new/" || exit 1
+  done
+  count=0
+  for n in $(releases); do newest=$n count=$((count + 1)); done
+  if [ "$newest" -eq 0 ] || ! diff -rq -- "$root/$newest" "$root/.new" >/dev/null; then
+    newest=$((newest + 1)) count=$((count + 1)) did=0
+    find "$root/.new" -type f -exec sync -- {} + && mv -T -- "$root/.new" "$root/$newest" && sync -- "$root" || exit 1
+  else
+    rm -rf -- "$root/.new"
+  fi
+  for n in $(releases); do
+    [ "$2" -gt 0 ] && [ "$count" -gt "$2" ] || break
+    rm -rf -- "$root/$n" || exit 1
+    count=$((count - 1)) did=0
+  done
+  printf 'release %s\n' "$newest"
+  exit $did
+}
+
+# releases prints the numbers of the releases, lowest first.
+releases() {
+  for at in "$state"/releases/[0-9]*; do
+    case ${at##*/} in
+    *[!0-9]*) ;;
+    *) [ -d "$at" ] && printf '%s\n' "${at##*/}" ;;
+    esac
+  done | sort -n
+}

@@ -1,0 +1,197 @@
+# Long operations. Lines that begin with the nonce are for the program: a value
+# that was learnt, or a line of the reason why something went wrong; all others
+# are for people.
+
+exec <&5 5<&-
+
+value() { printf '%s value %s\n' "$nonce" "$*"; }
+
+reason() { while IFS= read -r line; do printf '%s reason %s\n' "$nonce" "$line"; done; }
+
+die() {
+  printf '%s\n' "$*" | reason
+  exit 1
+}
+
+unsupported() {
+  printf '%s\n' "$*" | reason
+  exit 12
+}
+
+# containers PROJECT SERVICE… prints "ID SERVICE STATE" per container; with no
+# service named those of the whole project.
+containers() {
+  project=$1
+  shift
+  docker ps -a --no-trunc --filter "label=com.docker.compose.project=$project" --filter label=com.docker.compose.oneoff=False \
+    --format '{{.ID}} {{.Label "com.docker.compose.service"}} {{.State}}' | while read -r id service is; do
+    [ $# -gt 0 ] || printf '%s %s %s\n' "$id" "$service" "$is"
+    for named; do
+      [ "$service" != "$named" ] || printf '%s %s %s\n' "$id" "$service" "$is"
+    done
+  done
+}
+
+# ids keeps the first word of each line.
+ids() { while read -r id rest; do printf '%s ' "$id"; done; }
+
+# watch PROJECT SERVICE… prints "SERVICE ID STARTED RESTARTS STATUS HEALTH".
+watch() {
+  set -- $(containers "$@" | ids)
+  [ $# -gt 0 ] || return 0
+  docker container inspect --format '{{index .Config.Labels "com.docker.compose.service"}} {{.Id}} {{.State.StartedAt}} {{.RestartCount}} {{.State.Status}} {{with .State.Health}}{{.Status}}{{else}}none{{end}}' "$@"
+}
+
+# who keeps what says whether containers are the same ones.
+who() { while read -r service id started rest; do printf '%s %s %s\n' "$service" "$id" "$started"; done; }
+
+# settled keeps what must stay put.
+settled() { while read -r service id started restarts is health; do printf '%s %s %s %s %s\n' "$service" "$id" "$started" "$restarts" "$is"; done; }
+
+# blame SECONDS says which services of stdin are not well, with their last lines; it
+# fails when there are none.
+blame() {
+  found=1
+  while read -r service id started restarts is health; do
+    case $is:$health:$restarts in running:healthy:0 | running:none:0) continue ;; esac
+    found=0
+    {
+      printf 'service "%s" is %s' "$service" "$is"
+      [ "$health" = none ] || printf ' and %s' "$health"
+      printf ' after %s, started again %s times; its last lines:\n' "$1" "$restarts"
+      docker logs --tail 20 "$id" 2>&1 </dev/null
+      docker container inspect --format '{{with .State.Health}}{{range .Log}}health check: exit code {{.ExitCode}}: {{printf "%.500s" .Output}}
+{{end}}{{end}}' "$id" </dev/null | grep . | tail -n 1
+    } | reason
+  done
+  return $found
+}
+
+# compose_up PROJECT DIRECTORY RECREATE TIMEOUT SETTLE SERVICE…
+compose_up() {
+  name=$1 directory=$2 recreate=$3 limit=$4 settle=$5
+  shift 5
+  export COMPOSE_IGNORE_ORPHANS=1
+  before=$(watch "$name" "$@" | who)
+  force=
+  [ "$recreate" = no ] || force=--force-recreate
+  docker compose --ansi never --progress plain --project-name "$name" --project-directory "$directory" \
+    --file "$directory/compose.yaml" --env-file /dev/null \
+    up --detach --no-deps --no-build --quiet-pull $force --wait --wait-timeout "$limit" -- "$@"
+  code=$?
+  after=$(watch "$name" "$@")
+  if [ $code -ne 0 ]; then
+    printf '%s\n' "$after" | blame "$limit s"
+    exit 1
+  fi
+  end=$(($(date +%s) + settle))
+  while [ "$(date +%s)" -lt "$end" ]; do
+    sleep 0.5
+    current=$(watch "$name" "$@")
+    if [ "$(printf '%s\n' "$current" | settled)" != "$(printf '%s\n' "$after" | settled)" ]; then
+      printf '%s\n' "$current" | blame "it had started" || printf 'containers of %s were replaced by somebody else\n' "$name" | reason
+      exit 1
+    fi
+  done
+  [ "$before" = "$(printf '%s\n' "$after" | who)" ] && exit 10
+  exit 0
+}
+
+# compose_down PROJECT SERVICE…
+compose_down() {
+  have docker || exit 10
+  did=10
+  found=$(containers "$@" | ids)
+  if [ -n "$found" ]; then
+    docker stop $found && docker rm -f $found || exit 1
+    did=0
+  fi
+  [ $# -eq 1 ] || exit $did
+  found=$(docker network ls -q --filter "label=com.docker.compose.project=$1" | ids)
+  [ -n "$found" ] || exit $did
+  docker network rm $found
+}
+
+# compose_action PROJECT start|stop|restart SERVICE…
+compose_action() {
+  name=$1 action=$2
+  shift 2
+  list=$(containers "$name" "$@")
+  for service; do
+    case "
+$list" in *" $service "*) ;; *) die "service \"$service\" has no container" ;; esac
+  done
+  found=
+  while read -r id service is; do
+    case $action:$is in start:running | stop:exited | stop:created) ;; *) found="$found $id" ;; esac
+  done <<LIST
+$list
+LIST
+  [ -n "$found" ] || exit 10
+  docker "$action" $found
+}
+
+# pull_image REFERENCE ALWAYS
+pull_image() {
+  case $(uname -m) in
+  x86_64) arch=amd64 ;;
+  aarch64) arch=arm64 ;;
+  *) arch=$(uname -m) ;;
+  esac
+  before=$(docker image inspect --format '{{.Id}}' "$1" 2>/dev/null)
+  if [ -z "$before" ] || [ "$2" = yes ]; then
+    docker pull "$1" || exit 1
+  fi
+  set -- "$1" $(docker image inspect --format '{{.Architecture}} {{.Id}} {{range .RepoDigests}} {{.}}{{end}}' "$1") || exit 1
+  [ "$2" = "$arch" ] || unsupported "image $1 is for $2, this machine is $arch"
+  reference=$1 id=$3
+  value id "$id"
+  shift 3
+  value digests "$*"
+  [ "$before" = "$id" ] && exit 10
+  exit 0
+}
+
+# patiently COMMAND… repeats a command while another package manager is at work.
+patiently() {
+  end=$(($(date +%s) + 600))
+  while :; do
+    out=$("$@" 2>&1)
+    code=$?
+    case $code:$out in
+    0:*) ;;
+    *"Could not get lock"* | *"Unable to lock"* | *"Unable to acquire"* | *"frontend lock was locked"* | *"is another process using it"*)
+      if [ "$(date +%s)" -lt "$end" ]; then
+        printf 'waiting for another package manager\n'
+        sleep 1
+        continue
+      fi
+      ;;
+    esac
+    printf '%s\n' "$out"
+    return $code
+  done
+}
+
+apt() {
+  apt-get -q -y --no-install-recommends -o DPkg::Lock::Timeout=600 \
+    -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o APT::Get::Fix-Missing=false "$@"
+}
+
+# install_packages NAME…
+install_packages() {
+  have apt-get && have dpkg-query || unsupported "there is no apt-get"
+  export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 APT_LISTCHANGES_FRONTEND=none
+  for name; do
+    shift
+    [ "$(dpkg-query -W -f '${db:Status-Status}' -- "$name" 2>/dev/null)" = installed ] || set -- "$@" "$name"
+  done
+  [ $# -gt 0 ] || exit 10
+  # An installation that was cut short is finished first.
+  if [ -n "$(dpkg --audit 2>/dev/null)" ] || [ -n "$(ls /var/lib/dpkg/updates 2>/dev/null)" ]; then
+    patiently dpkg --configure -a --force-confdef --force-confold && apt -f install || exit 1
+  fi
+  apt-cache show "$@" >/dev/null 2>&1 || patiently apt-get -q update || exit 1
+  # An index that is out of date names files that are gone.
+  apt install "$@" || { patiently apt-get -q update && apt install "$@"; } || exit 1
+}
