@@ -79,13 +79,21 @@ func Where(stack starlark.CallStack) (environments.Position, []environments.Posi
 	frames := Frames(stack)
 	for i, f := range frames {
 		if !strings.HasPrefix(f.File, LibraryPrefix) {
-			return f, frames[i+1:]
+			return f, callers(frames[i+1:])
 		}
 	}
 	if len(frames) == 0 {
 		return environments.Position{}, nil
 	}
-	return frames[0], frames[1:]
+	return frames[0], callers(frames[1:])
+}
+
+// callers returns frames, nil for none.
+func callers(frames []environments.Position) []environments.Position {
+	if len(frames) == 0 {
+		return nil
+	}
+	return frames
 }
 
 // Frames returns the positions of stack, innermost first, without built-ins.

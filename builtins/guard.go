@@ -26,7 +26,7 @@ const (
 )
 
 // Guarded are the methods that have to be called through GuardMethod.
-var Guarded = map[string]bool{"format": true, "join": true, "extend": true, "update": true, "index": true, "remove": true}
+var Guarded = map[string]bool{"format": true, "join": true, "extend": true, "update": true, "index": true, "remove": true, "pop": true}
 
 type native = func(*starlark.Thread, *starlark.Builtin, starlark.Tuple, []starlark.Tuple) (starlark.Value, error)
 

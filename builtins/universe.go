@@ -37,7 +37,25 @@ func Predeclared() starlark.StringDict {
 	names["type"] = starlark.NewBuiltin("type", typeOf)
 	names["any"] = starlark.NewBuiltin("any", truths)
 	names["all"] = starlark.NewBuiltin("all", truths)
+	for name, v := range names {
+		if b, ok := v.(*starlark.Builtin); ok {
+			names[name] = protected(b)
+		}
+	}
 	return names
+}
+
+// protected returns b with its panics turned into errors, while the stack is
+// still there to say where.
+func protected(b *starlark.Builtin) *starlark.Builtin {
+	return starlark.NewBuiltin(b.Name(), func(thread *starlark.Thread, _ *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (v starlark.Value, err error) {
+		defer func() {
+			if r := recover(); r != nil {
+				v, err = nil, &Misuse{fmt.Sprintf("the evaluator failed: %v", r), "this is a defect of the program; please report it with this file"}
+			}
+		}()
+		return b.CallInternal(thread, args, kwargs)
+	})
 }
 
 func cut(name string) (module, member string, nested bool) {

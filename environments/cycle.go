@@ -7,19 +7,30 @@ import (
 )
 
 // cycles complains about each set of nodes that need each other, once, with
-// the shortest path around.
+// the shortest path from its first node back to it.
 func (c *checker) cycles() {
+	left := c.peeled()
+	if len(left) == 0 {
+		return
+	}
+	back := map[string][]string{}
+	for node := range left {
+		for _, t := range c.edges[node] {
+			back[t] = append(back[t], node)
+		}
+	}
 	done := map[string]bool{}
 	for _, start := range c.order {
-		if done[start] {
+		if !left[start] || done[start] {
 			continue
 		}
 		path := c.around(start)
 		if path == nil {
 			continue
 		}
-		for _, node := range path {
-			done[node] = true
+		forth, hither := reach(c.edges, start), reach(back, start)
+		for node := range forth {
+			done[node] = done[node] || hither[node]
 		}
 		var where []string
 		for _, node := range path[1 : len(path)-1] {
@@ -27,6 +38,55 @@ func (c *checker) cycles() {
 		}
 		c.problem(start, "needs itself: "+strings.Join(path, " -> "), strings.Join(where, ", "))
 	}
+}
+
+// peeled returns the nodes that are left when those that need nothing are
+// taken away again and again: none where there is no cycle.
+func (c *checker) peeled() map[string]bool {
+	left, needs, neededBy := map[string]bool{}, map[string]int{}, map[string][]string{}
+	for _, node := range c.order {
+		left[node] = true
+	}
+	var free []string
+	for _, node := range c.order {
+		for _, t := range c.edges[node] {
+			if left[t] {
+				needs[node]++
+				neededBy[t] = append(neededBy[t], node)
+			}
+		}
+		if needs[node] == 0 {
+			free = append(free, node)
+		}
+	}
+	for len(free) > 0 {
+		node := free[len(free)-1]
+		free = free[:len(free)-1]
+		delete(left, node)
+		for _, n := range neededBy[node] {
+			if needs[n]--; needs[n] == 0 {
+				free = append(free, n)
+			}
+		}
+	}
+	return left
+}
+
+// reach returns every node that edges lead to from start, itself included.
+func reach(edges map[string][]string, start string) map[string]bool {
+	seen := map[string]bool{start: true}
+	queue := []string{start}
+	for len(queue) > 0 {
+		node := queue[0]
+		queue = queue[1:]
+		for _, t := range edges[node] {
+			if !seen[t] {
+				seen[t] = true
+				queue = append(queue, t)
+			}
+		}
+	}
+	return seen
 }
 
 // around returns the shortest path from start back to it, or nil.

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -102,12 +101,6 @@ func (l *loader) run() (o outcome) {
 func (l *loader) panicked(r any) error {
 	p := environments.Problem{Position: environments.Position{File: l.entry}, Message: fmt.Sprintf("the evaluator failed: %v", r),
 		Hint: "this is a defect of the program; please report it with this file"}
-	if frames := builtins.Frames(l.thread.CallStack()); len(frames) > 0 {
-		p.Position, p.Calls = frames[0], frames[1:]
-	}
-	if l.options.Print != nil {
-		l.options.Print(string(debug.Stack()))
-	}
 	return &Error{[]environments.Problem{p}}
 }
 
