@@ -143,18 +143,23 @@ func (b imageBuild) build(ctx context.Context, j *job) error {
 	if err := j.remove(ctx, j.path("root")); err != nil {
 		return err
 	}
-	img, err := assembleImage(rootfs, b.config, b.name)
-	if err != nil {
-		return err
-	}
-	path, err := layout.Write(j.path("layout"), empty.Index)
-	if err != nil {
-		return err
-	}
-	if err := path.AppendImage(img, layout.WithPlatform(v1.Platform{OS: "linux", Architecture: "amd64"})); err != nil {
+	if err := writeLayout(Image{Name: b.name, Layout: j.path("layout")}, rootfs, b.config); err != nil {
 		return err
 	}
 	return os.RemoveAll(j.path("work"))
+}
+
+// writeLayout makes the layout of an image of the tar file rootfs.
+func writeLayout(image Image, rootfs string, config v1.Config) error {
+	img, err := assembleImage(rootfs, config, image.Name)
+	if err != nil {
+		return err
+	}
+	path, err := layout.Write(image.Layout, empty.Index)
+	if err != nil {
+		return err
+	}
+	return path.AppendImage(img, layout.WithPlatform(v1.Platform{OS: "linux", Architecture: "amd64"}))
 }
 
 // assembleImage makes an image of the tar file rootfs. Equal inputs give

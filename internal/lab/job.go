@@ -56,7 +56,7 @@ func (j *job) pipe(ctx context.Context, stdout io.Writer, argv ...string) error 
 		if ctx.Err() != nil {
 			err = ctx.Err()
 		}
-		return commandError(argv, err, said.String())
+		return commandError(argv[0], err, said.String())
 	}
 	return nil
 }
@@ -89,11 +89,12 @@ func asRoot(argv []string) []string {
 	return append([]string{"sudo", "--"}, argv...)
 }
 
-func commandError(argv []string, cause error, said string) error {
+// commandError is the error of a command with the end of what it said.
+func commandError(command string, cause error, said string) error {
 	if said = strings.TrimSpace(said); said != "" {
-		return fmt.Errorf("%s: %w:\n%s", argv[0], cause, said)
+		return fmt.Errorf("%s: %w:\n%s", command, cause, said)
 	}
-	return fmt.Errorf("%s: %w", argv[0], cause)
+	return fmt.Errorf("%s: %w", command, cause)
 }
 
 // tail keeps the last max bytes of what is written to it.

@@ -23,15 +23,20 @@
 package lab
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Lab builds artefacts and remembers them in a directory.
 type Lab struct {
 	dir      string
+	mu       sync.Mutex // guards progress
 	progress io.Writer
 }
 
@@ -49,4 +54,33 @@ func DefaultDir() (string, error) {
 		return "", fmt.Errorf("no cache directory for the lab: %w", err)
 	}
 	return filepath.Join(cache, "torrust-tracker-deployer", "lab"), nil
+}
+
+// All makes every artefact. Compiling the tracker and making the disks go on
+// at the same time: each leaves a processor idle for long.
+func (l *Lab) All(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		_, err := l.TrackerImage(ctx)
+		return err
+	})
+	group.Go(func() error {
+		if _, err := l.ListenerImage(ctx); err != nil {
+			return err
+		}
+		for _, name := range []string{Debian13, Debian13Bare} {
+			if _, err := l.VMImage(ctx, name); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return group.Wait()
+}
+
+// say writes a line of progress.
+func (l *Lab) say(format string, args ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	fmt.Fprintf(l.progress, "lab: "+format+"\n", args...)
 }

@@ -63,7 +63,7 @@ func (l *Lab) artefact(ctx context.Context, r recipe) (string, error) {
 func (l *Lab) make(ctx context.Context, r recipe, dir string) error {
 	start := time.Now()
 	logFile := dir + ".log"
-	fmt.Fprintf(l.progress, "lab: building %s, %s (log: %s)\n", r.title, r.takes, logFile)
+	l.say("building %s, %s (log: %s)", r.title, r.takes, logFile)
 	log, err := os.Create(logFile)
 	if err != nil {
 		return err
@@ -90,7 +90,7 @@ func (l *Lab) make(ctx context.Context, r recipe, dir string) error {
 	if err := syncFile(l.dir); err != nil {
 		return err
 	}
-	fmt.Fprintf(l.progress, "lab: %s is ready after %s\n", r.title, time.Since(start).Round(time.Second))
+	l.say("%s is ready after %s", r.title, time.Since(start).Round(time.Second))
 	return nil
 }
 

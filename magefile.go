@@ -1,0 +1,141 @@
+//go:build mage
+
+// The targets of "go tool mage". They are thin: what they do is in
+// internal/lab and in the go command.
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+
+	"github.com/torrust/tracker-deployer/internal/lab"
+)
+
+const (
+	module  = "github.com/torrust/tracker-deployer"
+	program = "torrust-tracker-deployer"
+)
+
+// realMachines are the packages whose tests start virtual machines.
+var realMachines = []string{module + "/internal/e2e"}
+
+// Build leaves the program in bin/.
+func Build(ctx context.Context) error {
+	return run(ctx, "go", "build", "-trimpath", "-o", "bin/"+program, "./cmd/"+program)
+}
+
+// Images makes the VM images, packages and container images of the lab, if they are not cached.
+func Images(ctx context.Context) error {
+	dir, err := lab.DefaultDir()
+	if err != nil {
+		return err
+	}
+	if err := install(ctx, lab.ForImages); err != nil {
+		return err
+	}
+	return lab.New(dir, os.Stdout).All(ctx)
+}
+
+// Unit runs every test that needs no real machine.
+func Unit(ctx context.Context) error {
+	if err := install(ctx, lab.ForMachines, lab.ForTests); err != nil {
+		return err
+	}
+	packages, err := packagesWithout(ctx, realMachines)
+	if err != nil {
+		return err
+	}
+	return run(ctx, "go", append([]string{"test"}, packages...)...)
+}
+
+// Lint checks format, vet, staticcheck and known vulnerabilities.
+func Lint(ctx context.Context) error {
+	return errors.Join(
+		formatted(ctx),
+		run(ctx, "go", "vet", "./..."),
+		run(ctx, "go", "vet", "-tags", "mage", "."),
+		run(ctx, "go", "tool", "staticcheck", "./..."),
+		vulnerabilities(ctx),
+	)
+}
+
+// formatted lists the files that gofmt would change.
+func formatted(ctx context.Context) error {
+	files, err := output(ctx, "gofmt", "-l", ".")
+	if err == nil && files != "" {
+		err = fmt.Errorf("not formatted, run gofmt -w on:\n%s", files)
+	}
+	return err
+}
+
+// vulnerabilities runs govulncheck; a database that cannot be reached is said
+// and is no failure.
+func vulnerabilities(ctx context.Context) error {
+	var said bytes.Buffer
+	cmd := command(ctx, "go", "tool", "govulncheck", "./...")
+	cmd.Stderr = io.MultiWriter(os.Stderr, &said)
+	err := cmd.Run()
+	if err != nil && strings.Contains(said.String(), "fetching vulnerabilities: Get") {
+		fmt.Println("govulncheck: not checked, the database cannot be reached")
+		return nil
+	}
+	return failed(err, "govulncheck", "./...")
+}
+
+// packagesWithout lists the packages of the module but for some.
+func packagesWithout(ctx context.Context, some []string) ([]string, error) {
+	all, err := output(ctx, "go", "list", "./...")
+	if err != nil {
+		return nil, err
+	}
+	var packages []string
+	for _, p := range strings.Fields(all) {
+		if !slices.Contains(some, p) {
+			packages = append(packages, p)
+		}
+	}
+	return packages, nil
+}
+
+// install brings the programs that a target needs and tells what to do where
+// it cannot.
+func install(ctx context.Context, needs ...lab.Need) error {
+	err := lab.Install(ctx, os.Stdout, needs...)
+	if missing, ok := errors.AsType[*lab.PrerequisiteError](err); ok {
+		fmt.Fprintln(os.Stderr, "hint:", missing.Hint())
+	}
+	return err
+}
+
+// run executes a command with its output on ours.
+func run(ctx context.Context, name string, args ...string) error {
+	return failed(command(ctx, name, args...).Run(), name, args...)
+}
+
+// output executes a command and returns what it prints.
+func output(ctx context.Context, name string, args ...string) (string, error) {
+	cmd := command(ctx, name, args...)
+	cmd.Stdout = nil
+	out, err := cmd.Output()
+	return strings.TrimSpace(string(out)), failed(err, name, args...)
+}
+
+func command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	return cmd
+}
+
+func failed(err error, name string, args ...string) error {
+	if err != nil {
+		err = fmt.Errorf("%s %s: %w", name, strings.Join(args, " "), err)
+	}
+	return err
+}
