@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/torrust/tracker-deployer/environments"
+	"github.com/torrust/tracker-deployer/tasks"
+	"github.com/torrust/tracker-deployer/tasks/hosts"
+	"github.com/torrust/tracker-deployer/tasks/hosts/remote"
+	simulatedhost "github.com/torrust/tracker-deployer/tasks/hosts/simulated"
+	"golang.org/x/crypto/ssh"
+)
+
+// patience is how long a machine that runs may take to answer on ssh. The
+// first boot of an emulated one takes minutes.
+const patience = 15 * time.Minute
+
+// connect opens a running machine. One that was just started is waited for.
+func (d *deployment) connect(ctx context.Context, h environments.Host, s tasks.Status, progress func(string)) (hosts.Machine, error) {
+	if h.Provider.Simulated != nil {
+		dir, err := d.simulated().Directory(h)
+		if err != nil {
+			return nil, err
+		}
+		return simulatedhost.Open(dir, h.Name, time.Duration(h.Provider.Simulated.Latency))
+	}
+	target, err := d.target(h, s, progress)
+	if err != nil {
+		return nil, err
+	}
+	if !d.writes {
+		return machineOf(remote.Dial(ctx, target))
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	m, err := remote.Await(ctx, target, progress)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.renew(ctx, h, m, target.HostKeys, progress); err != nil {
+		return nil, fmt.Errorf("%w", joinClose(err, m))
+	}
+	return m, nil
+}
+
+// machineOf keeps a nil *remote.Machine from becoming a Machine that is not
+// nil.
+func machineOf(m *remote.Machine, err error) (hosts.Machine, error) {
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// target says how to reach a machine: the vault knows the key that logs in and
+// the keys that the machine may show.
+func (d *deployment) target(h environments.Host, s tasks.Status, progress func(string)) (remote.Target, error) {
+	t := remote.Target{Host: h.Name, Address: s.Address, User: h.User, Environment: d.env.ID}
+	var err error
+	if t.HostKeys, err = d.vault.Pins(h.Name); err != nil {
+		return t, err
+	}
+	if e := h.Provider.Existing; e != nil {
+		t.User = e.User
+		t.FirstUse = func(key ssh.PublicKey) error { return d.firstUse(h, key, progress) }
+		t.Signer, err = d.login(h)
+		return t, err
+	}
+	t.Signer, err = d.vault.ClientKey(h.Name, false)
+	return t, err
+}
+
+// firstUse decides about the host key of an existing machine that was never
+// seen: the file names its fingerprint, or it is shown, and recorded by
+// commands that write.
+func (d *deployment) firstUse(h environments.Host, key ssh.PublicKey, progress func(string)) error {
+	seen, want := ssh.FingerprintSHA256(key), h.Provider.Existing.Fingerprint
+	if want != "" && want != seen {
+		return fmt.Errorf("it shows %s %s, the file says %s", key.Type(), seen, want)
+	}
+	if want == "" {
+		progress(fmt.Sprintf("first contact: its host key is %s %s", key.Type(), seen))
+	}
+	if !d.writes {
+		return nil
+	}
+	return d.vault.Pin(h.Name, key)
+}
+
+// joinClose ends a connection that is of no use any more and returns err.
+func joinClose(err error, m *remote.Machine) error {
+	_ = m.Close()
+	return err
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+	"github.com/torrust/tracker-deployer/tasks"
+)
+
+// planCommand shows what a run would do. It writes nothing anywhere.
+func (p *program) planCommand() *cobra.Command {
+	var pending, only bool
+	c := &cobra.Command{
+		Use:   "plan [TARGET…] ENV [KEY=VALUE…]",
+		Short: "Show what a run would change; deploy without TARGET",
+		Long: `plan looks at the machines and shows what a run of the targets would do,
+deploy if none is named. It changes nothing, starts no machine and generates
+no secret.
+
+  + created   ~ updated   ± replaced   - removed   ▸ run   ? cannot be looked at`,
+		GroupID: groupLook,
+		RunE: func(c *cobra.Command, args []string) error {
+			w, err := parse(c, args)
+			if err != nil {
+				return err
+			}
+			if err := w.exactly(c, len(w.names), false); err != nil {
+				return err
+			}
+			return p.withPlan(c.Context(), w, only, func(plan *tasks.Plan, _ *deployment) error {
+				if err := p.showPlan(plan); err != nil {
+					return err
+				}
+				return pendingCode(plan, pending)
+			})
+		},
+		ValidArgsFunction: p.completeTargets,
+	}
+	c.Flags().BoolVar(&pending, "exit-code", false, "exit with 3 when there are changes")
+	c.Flags().BoolVar(&only, "only", false, "plan the targets alone; what they depend on has to be as declared")
+	return c
+}
+
+// withPlan opens the environment, plans and calls f with the plan.
+func (p *program) withPlan(ctx context.Context, w words, only bool, f func(*tasks.Plan, *deployment) error) error {
+	d, err := p.open(ctx, w)
+	if err != nil {
+		return err
+	}
+	targets := w.names
+	if len(targets) == 0 {
+		targets = []string{"deploy"}
+	}
+	s, err := d.choose(targets, only)
+	if err != nil {
+		return err
+	}
+	if err := d.secrets.present(ctx); err != nil {
+		return err
+	}
+	if err := d.look(); err != nil {
+		return err
+	}
+	ctx, end := cancelledBySignals(ctx)
+	defer end()
+	m := p.quietMonitor()
+	m.hide = d.vault.Values
+	defer m.screen.close()
+	d.engine.Observe = m.event
+	plan, err := d.engine.Plan(ctx, d.graph, s)
+	if err != nil {
+		return err
+	}
+	defer plan.Close()
+	m.screen.close()
+	return f(plan, d)
+}
+
+func (p *program) showPlan(plan *tasks.Plan) error {
+	if p.json {
+		return writeDocument(p.Out, plan)
+	}
+	planView{p.Out, p.style(p.Out), p.verbose > 0}.print(plan)
+	return nil
+}
+
+// pendingCode is exit code 3 where it is asked for and there are changes.
+func pendingCode(plan *tasks.Plan, asked bool) error {
+	if asked && len(plan.Changes()) > 0 {
+		return codeError(exitPending)
+	}
+	return nil
+}

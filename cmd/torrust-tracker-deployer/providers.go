@@ -1,0 +1,35 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/torrust/tracker-deployer/tasks"
+	"github.com/torrust/tracker-deployer/tasks/deploy"
+	"github.com/torrust/tracker-deployer/tasks/providers/existing"
+	"github.com/torrust/tracker-deployer/tasks/providers/simulated"
+)
+
+// provider returns the provider of a kind of machine.
+func (d *deployment) provider(kind string) (tasks.Provider, error) {
+	switch kind {
+	case "simulated":
+		return d.simulated(), nil
+	case "existing":
+		return existing.New(existing.Config{Ports: d.ports}), nil
+	}
+	return nil, fmt.Errorf("machines of kind %q are not supported", kind)
+}
+
+func (d *deployment) simulated() *simulated.Provider {
+	return simulated.New(simulated.Config{Environment: d.env.ID, Root: d.root, Ports: d.ports})
+}
+
+// ports returns the ports that a host has to be reached at beside ssh.
+func (d *deployment) ports(host string) []int {
+	var ports []int
+	byProto := deploy.Ports(d.env, host)
+	for _, proto := range []string{"tcp", "udp"} {
+		ports = append(ports, byProto[proto]...)
+	}
+	return ports
+}

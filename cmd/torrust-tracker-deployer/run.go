@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"github.com/torrust/tracker-deployer/environments"
+	"github.com/torrust/tracker-deployer/tasks"
+)
+
+// runOptions are the flags of commands that run targets.
+type runOptions struct {
+	only      bool
+	keepGoing bool
+	parallel  int
+	yes       bool
+	test      string
+	prune     []string
+}
+
+func (o *runOptions) flags(c *cobra.Command) {
+	f := c.Flags()
+	f.BoolVar(&o.only, "only", false, "run the targets alone; what they depend on has to be as declared")
+	f.BoolVar(&o.keepGoing, "keep-going", false, "a failure drops only what depends on it")
+	f.IntVarP(&o.parallel, "parallel", "j", 0, "run at most `N` local tasks and machines at a time (default 4)")
+	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask before something is removed or replaced")
+}
+
+// runTargets runs targets: those of the command first, then those named.
+func (p *program) runTargets(c *cobra.Command, targets, args []string, o *runOptions) error {
+	w, err := parse(c, args)
+	if err != nil {
+		return err
+	}
+	if err := w.exactly(c, len(w.names), false); err != nil {
+		return err
+	}
+	if len(targets)+len(w.names) == 0 {
+		return p.noTarget(w.env)
+	}
+	ctx := c.Context()
+	w.names = append(slices.Clone(targets), w.names...)
+	d, err := p.open(ctx, w)
+	if err != nil {
+		return err
+	}
+	selection, err := d.choose(w.names, o.only)
+	if err != nil {
+		return err
+	}
+	if err := d.secrets.present(ctx); err != nil {
+		return err
+	}
+	end, err := d.begin()
+	if err != nil {
+		return err
+	}
+	defer end()
+	return d.run(ctx, selection, o)
+}
+
+// run plans and executes a selection, and after a deployment that changed
+// something the tests.
+func (d *deployment) run(ctx context.Context, s tasks.Selection, o *runOptions) error {
+	d.engine.KeepGoing, d.engine.Parallel = o.keepGoing, o.parallel
+	m := d.program.monitor()
+	m.hide = d.vault.Values
+	defer m.close()
+	d.engine.Observe = m.event
+	ctx, end := d.interruptible(ctx, m)
+	defer end()
+
+	plan, err := d.engine.Plan(ctx, d.graph, s)
+	if err != nil {
+		return err
+	}
+	defer plan.Close()
+	if err := d.consent(m, plan, o); err != nil {
+		return err
+	}
+	if _, err := d.engine.Execute(ctx, plan); err != nil {
+		return asInterrupted(err)
+	}
+	plan.Close()
+	if err := d.prune(ctx, m, o.prune); err != nil {
+		return err
+	}
+	if !d.wantsTest(s, o, m.tally.count(changed)) {
+		return nil
+	}
+	return d.test(ctx, m)
+}
+
+// test runs the target test.
+func (d *deployment) test(ctx context.Context, m *monitor) error {
+	s, err := d.graph.Select([]string{string(tasks.StageTest)}, false)
+	if err != nil || len(s.Wanted) == 0 {
+		return err
+	}
+	if d.onlySimulated() {
+		m.say("not tested: nothing answers on simulated machines")
+		return nil
+	}
+	plan, err := d.engine.Plan(ctx, d.graph, s)
+	if err != nil {
+		return err
+	}
+	defer plan.Close()
+	_, err = d.engine.Execute(ctx, plan)
+	return asInterrupted(err)
+}
+
+func (d *deployment) wantsTest(s tasks.Selection, o *runOptions, changes int) bool {
+	if !slices.Contains(s.Targets, "deploy") || slices.Contains(s.Targets, "test") {
+		return false
+	}
+	return o.test == "always" || o.test == "changed" && changes > 0
+}
+
+// onlySimulated reports whether there is no machine that a probe could ask.
+func (d *deployment) onlySimulated() bool {
+	return !slices.ContainsFunc(d.env.Hosts, func(h environments.Host) bool { return h.Provider.Simulated == nil })
+}
+
+// interruptible returns a context that the second interrupt cancels; the
+// first one closes Engine.Stop.
+func (d *deployment) interruptible(ctx context.Context, m *monitor) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	stop := make(chan struct{})
+	d.engine.Stop = stop
+	go func() {
+		for asked := false; ; asked = true {
+			select {
+			case <-ctx.Done():
+				return
+			case <-signals:
+			}
+			if asked {
+				m.say("stopping at once")
+				cancel()
+				return
+			}
+			m.say("finishing what runs; press again to stop")
+			close(stop)
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		cancel()
+	}
+}
+
+// asInterrupted turns a run that was stopped into an interruption.
+func asInterrupted(err error) error {
+	if errors.Is(err, tasks.ErrStopped) || errors.Is(err, context.Canceled) {
+		return errInterrupted
+	}
+	return err
+}
+
+// noTarget says what is wrong with a command line of one word.
+func (p *program) noTarget(word string) error {
+	if _, err := p.find(word); err == nil {
+		return usage("what is to be done with environment %q?", word).
+			hint("%s plan %s, or another command: see %s help", programName, word, programName)
+	}
+	return p.unknownCommand(word)
+}
+
+// joined lists words for people: a, b and c.
+func joined(list []string) string {
+	if len(list) < 2 {
+		return strings.Join(list, "")
+	}
+	return strings.Join(list[:len(list)-1], ", ") + " and " + list[len(list)-1]
+}

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		programName: func() { os.Exit(run(context.Background(), os.Args[1:], processStreams())) },
+	})
+}
+
+// TestScripts runs testdata/script/*.txtar: one behaviour each, through the
+// real program, on simulated machines. `go test -update` writes what commands
+// print today into the scripts.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "../../testdata/script",
+		UpdateScripts:       *update,
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(e *testscript.Env) error {
+			for name, dir := range map[string]string{
+				"HOME": "home", "XDG_CONFIG_HOME": "home/config", "XDG_STATE_HOME": "home/state",
+				"XDG_DATA_HOME": "home/data", "XDG_CACHE_HOME": "home/cache",
+			} {
+				path := filepath.Join(e.WorkDir, dir)
+				e.Setenv(name, path)
+			}
+			e.Setenv("NO_COLOR", "")
+			e.Setenv("TERM", "xterm")
+			return os.MkdirAll(filepath.Join(e.WorkDir, "home"), 0o700)
+		},
+		Cmds: scriptCommands(),
+	})
+}
+
+var update = flag.Bool("update", false, "write the actual output into the scripts")

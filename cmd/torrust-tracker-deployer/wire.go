@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"github.com/torrust/tracker-deployer/environments"
+	"github.com/torrust/tracker-deployer/tasks"
+	"github.com/torrust/tracker-deployer/tasks/deploy"
+	"github.com/torrust/tracker-deployer/tasks/hosts"
+	"github.com/torrust/tracker-deployer/tasks/probes"
+	"github.com/torrust/tracker-deployer/tasks/vault"
+)
+
+// A deployment is a loaded environment with everything that acts on it.
+type deployment struct {
+	loaded
+	program *program
+	vault   *vault.Vault
+	secrets secrets
+	graph   *tasks.Graph
+	engine  *tasks.Engine
+	writes  bool // machines and files may be changed
+}
+
+// open loads the environment that w names and wires it up. Nothing is read
+// but the project, nothing is written.
+func (p *program) open(ctx context.Context, w words) (*deployment, error) {
+	l, err := p.load(ctx, w)
+	if err != nil {
+		return nil, err
+	}
+	return p.wire(l)
+}
+
+func (p *program) wire(l loaded) (*deployment, error) {
+	d := &deployment{loaded: l, program: p}
+	var err error
+	d.vault, err = vault.Open(vault.Options{
+		AgeFile: l.beside(".age"), KnownHosts: l.beside(".known_hosts"), KeyFile: p.ageKey(),
+		Directory: l.root, Getenv: p.Getenv, Stderr: p.Err,
+		Notice: func(line string) { p.note("%s", line) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	d.secrets = secrets{d.vault, l.env.Secrets}
+	d.graph, err = deploy.Graph(l.env, deploy.Options{
+		ReadFile: d.readFile, Run: d.runLocally, Probe: probes.New,
+	})
+	if err != nil {
+		return nil, usage("%w", err)
+	}
+	d.engine = &tasks.Engine{
+		Name: l.env.Name, ID: l.env.ID, Secrets: d.secrets, Arguments: l.arguments,
+		Provider: d.provider, Connect: d.connect,
+	}
+	return d, nil
+}
+
+func (d *deployment) journalPath() string {
+	return filepath.Join(d.program.stateDirectory(d.env.ID), "journal")
+}
+
+// look makes the deployment one that only looks: what earlier runs left is
+// read, nothing is locked.
+func (d *deployment) look() (err error) {
+	d.engine.Records, err = tasks.ReadRecords(d.journalPath())
+	if err != nil {
+		return fmt.Errorf("the records of environment %q: %w", d.env.Name, err)
+	}
+	return nil
+}
+
+// begin makes the deployment one that writes: it takes the environment's
+// lock. The returned function gives it back.
+func (d *deployment) begin() (end func(), err error) {
+	journal, records, err := tasks.OpenJournal(d.journalPath())
+	if errors.Is(err, tasks.ErrBusy) {
+		return nil, fmt.Errorf("environment %q: %w", d.env.Name, tasks.ErrBusy)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the records of environment %q: %w", d.env.Name, err)
+	}
+	d.engine.Journal, d.engine.Records, d.writes = journal, records, true
+	return func() { _ = journal.Close() }, nil
+}
+
+// readFile reads a file of the project; nothing outside it is reached.
+func (d *deployment) readFile(path string) ([]byte, error) {
+	root, err := os.OpenRoot(d.root)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	return root.ReadFile(path)
+}
+
+// runLocally runs an argv of a user's task in the project's root, with PATH,
+// HOME and what the task declares as its whole environment.
+func (d *deployment) runLocally(ctx context.Context, argv, env []string, output io.Writer) error {
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.Dir = d.root
+	for _, name := range []string{"PATH", "HOME"} {
+		if v, ok := d.program.Getenv(name); ok {
+			cmd.Env = append(cmd.Env, name+"="+v)
+		}
+	}
+	cmd.Env = append(cmd.Env, env...)
+	cmd.Stdout, cmd.Stderr = output, output
+	return cmd.Run()
+}
+
+// hosts returns the hosts that names mean, all of them without names.
+func (d *deployment) host(name string) (environments.Host, error) {
+	h, ok := d.env.Host(name)
+	if !ok {
+		return h, d.unknown("host", name, d.hostNames())
+	}
+	return h, nil
+}
+
+func (d *deployment) hostNames() []string {
+	var names []string
+	for _, h := range d.env.Hosts {
+		names = append(names, h.Name)
+	}
+	return names
+}
+
+func (d *deployment) serviceNames() []string {
+	var names []string
+	for _, s := range d.env.Services {
+		names = append(names, s.Name)
+	}
+	return names
+}
+
+// machine connects to a running host outside of a run.
+func (d *deployment) machine(ctx context.Context, h environments.Host) (hosts.Machine, error) {
+	s, err := d.status(ctx, h)
+	if err != nil {
+		return nil, err
+	}
+	if s.State != tasks.StateRunning {
+		return nil, notRunning(h, s)
+	}
+	return d.connect(ctx, h, s, func(line string) { d.program.note("vm:%s: %s", h.Name, line) })
+}
+
+func (d *deployment) status(ctx context.Context, h environments.Host) (tasks.Status, error) {
+	provider, err := d.provider(h.Provider.Kind())
+	if err != nil {
+		return tasks.Status{}, err
+	}
+	return provider.Status(ctx, h)
+}
+
+// closeMachine ends a connection that machine opened.
+func closeMachine(m hosts.Machine) {
+	if c, ok := m.(io.Closer); ok {
+		_ = c.Close()
+	}
+}
