@@ -39,8 +39,9 @@ func (d *deployment) connect(ctx context.Context, h environments.Host, s tasks.S
 	if err != nil {
 		return nil, err
 	}
-	if err := d.renew(ctx, h, m, target.HostKeys, progress); err != nil {
-		return nil, fmt.Errorf("%w", joinClose(err, m))
+	if err := d.renew(ctx, h, m, progress); err != nil {
+		_ = m.Close()
+		return nil, err
 	}
 	return m, nil
 }
@@ -87,10 +88,4 @@ func (d *deployment) firstUse(h environments.Host, key ssh.PublicKey, progress f
 		return nil
 	}
 	return d.vault.Pin(h.Name, key)
-}
-
-// joinClose ends a connection that is of no use any more and returns err.
-func joinClose(err error, m *remote.Machine) error {
-	_ = m.Close()
-	return err
 }

@@ -18,9 +18,6 @@ type place struct {
 	file string // relative to root, with slashes
 }
 
-// name returns the name of the environment.
-func (l place) name() string { return strings.TrimSuffix(filepath.Base(l.file), ".star") }
-
 // beside returns the absolute path of a file that belongs to the environment:
 // environments/NAME.age.
 func (l place) beside(extension string) string {

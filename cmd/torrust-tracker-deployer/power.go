@@ -40,9 +40,6 @@ What is stopped stays as it is otherwise; the next deploy starts it again.`,
 	return c
 }
 
-// past are the words for what was done.
-var past = map[string]string{"start": "started", "stop": "stopped", "restart": "restarted"}
-
 func (d *deployment) power(ctx context.Context, action string, names []string) error {
 	subject, err := d.subject(names)
 	if err != nil {
@@ -58,12 +55,12 @@ func (d *deployment) power(ctx context.Context, action string, names []string) e
 	ctx, cancel := d.interruptible(ctx, m)
 	defer cancel()
 	if subject.service != nil {
-		return d.step(m, "service:"+subject.service.Name, func(progress func(string)) error {
+		return d.step(m, "service:"+subject.service.Name, tasks.ActUpdate, func(progress func(string)) error {
 			return d.powerService(ctx, action, *subject.service, progress)
 		})
 	}
 	for _, h := range subject.hosts {
-		err := d.step(m, "vm:"+h.Name, func(progress func(string)) error {
+		err := d.step(m, "vm:"+h.Name, tasks.ActUpdate, func(progress func(string)) error {
 			return d.powerHost(ctx, action, h, progress)
 		})
 		if err != nil {
@@ -74,14 +71,17 @@ func (d *deployment) power(ctx context.Context, action string, names []string) e
 }
 
 // step does one thing and emits the events that it begins and ends.
-func (d *deployment) step(m *monitor, node string, do func(progress func(string)) error) error {
+func (d *deployment) step(m *monitor, node string, act tasks.Act, do func(progress func(string)) error) error {
 	start := time.Now()
-	m.event(tasks.NodeStarted{Node: node, Act: tasks.ActUpdate, At: start})
+	m.event(tasks.NodeStarted{Node: node, Act: act, At: start})
 	err := do(func(line string) { m.event(tasks.NodeProgress{Node: node, Line: line}) })
-	done := tasks.NodeDone{Node: node, Act: tasks.ActUpdate, Took: time.Since(start), At: time.Now()}
+	done := tasks.NodeDone{Node: node, Act: act, Took: time.Since(start), At: time.Now()}
 	if err != nil {
-		n, _ := d.graph.Node(node)
-		err = &tasks.NodeError{Node: node, Position: n.Position, Cause: err}
+		wrong := &tasks.NodeError{Node: node, Cause: err}
+		if n, ok := d.graph.Node(node); ok {
+			wrong.Position = n.Position
+		}
+		err = wrong
 		done.Error = err.Error()
 	}
 	m.event(done)

@@ -6,6 +6,7 @@ import (
 	"github.com/torrust/tracker-deployer/tasks"
 	"github.com/torrust/tracker-deployer/tasks/deploy"
 	"github.com/torrust/tracker-deployer/tasks/providers/existing"
+	"github.com/torrust/tracker-deployer/tasks/providers/qemu"
 	"github.com/torrust/tracker-deployer/tasks/providers/simulated"
 )
 
@@ -16,12 +17,30 @@ func (d *deployment) provider(kind string) (tasks.Provider, error) {
 		return d.simulated(), nil
 	case "existing":
 		return existing.New(existing.Config{Ports: d.ports}), nil
+	case "qemu":
+		return qemu.New(qemu.Config{
+			Environment: d.env.ID, Root: d.root, Keys: d.vault, Ports: d.forwards,
+			DataHome: d.program.dataDirectory(), CacheHome: d.program.cacheDirectory(),
+		}), nil
 	}
 	return nil, fmt.Errorf("machines of kind %q are not supported", kind)
 }
 
 func (d *deployment) simulated() *simulated.Provider {
 	return simulated.New(simulated.Config{Environment: d.env.ID, Root: d.root, Ports: d.ports})
+}
+
+// forwards returns the ports of a virtual machine that have to be reachable
+// from the operator's computer.
+func (d *deployment) forwards(host string) []qemu.ForwardPort {
+	var list []qemu.ForwardPort
+	byProto := deploy.Ports(d.env, host)
+	for _, proto := range []string{"tcp", "udp"} {
+		for _, port := range byProto[proto] {
+			list = append(list, qemu.ForwardPort{Proto: proto, Port: port})
+		}
+	}
+	return list
 }
 
 // ports returns the ports that a host has to be reached at beside ssh.

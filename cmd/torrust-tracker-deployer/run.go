@@ -54,6 +54,9 @@ func (p *program) runTargets(c *cobra.Command, targets, args []string, o *runOpt
 	if err != nil {
 		return err
 	}
+	if err := d.prunable(o.prune); err != nil {
+		return err
+	}
 	if err := d.secrets.present(ctx); err != nil {
 		return err
 	}

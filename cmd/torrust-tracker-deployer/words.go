@@ -1,7 +1,6 @@
 package main
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -60,14 +59,4 @@ func (w words) exactly(c *cobra.Command, names int, argv bool) error {
 		return usage("unexpected %q behind --", w.argv[0]).hint("usage: %s", c.UseLine())
 	}
 	return nil
-}
-
-// keys returns the keys of the settings, sorted.
-func (w words) keys() []string {
-	keys := make([]string, 0, len(w.settings))
-	for k := range w.settings {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }
