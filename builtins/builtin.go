@@ -47,6 +47,7 @@ type Parameter struct {
 
 	to     converter
 	preset starlark.Value // nil = required
+	ready  any            // preset as converted before, nil = not yet
 }
 
 // Table returns every built-in in alphabetical order of kind: resources

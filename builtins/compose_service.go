@@ -112,7 +112,7 @@ func named(entries []keyed[environments.Value]) []environments.NamedValue {
 var imageRE = regexp.MustCompile(`^[a-z0-9]+([._:/-]+[a-z0-9]+)*(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?$`)
 
 func imageName() converter {
-	return where(text(), "image reference", func(s string) error {
+	return checked(text(), "image reference", func(s string) error {
 		if !imageRE.MatchString(s) {
 			return misfitf("%s is not an image reference", quote(s)).withHint(`such as "torrust/tracker:3.0.0"`)
 		}
@@ -174,7 +174,7 @@ func (c *call) serviceHandle(s environments.Service) *Handle {
 		} else if err != nil {
 			return nil, &Misuse{message: "endpoint: port: " + err.Error()}
 		}
-		at, _ := Where(thread.CallStack())
+		at, _ := where(thread)
 		return c.endpoint(h, p.(int), ports, at), nil
 	})
 	h.attributes = []attribute{{"name", starlark.String(s.Name)}, {"endpoint", endpoint}}

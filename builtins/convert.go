@@ -74,7 +74,7 @@ func checkText(s string) (any, error) {
 
 // filled takes a string that is not empty.
 func filled() converter {
-	return where(text(), "string", func(s string) error {
+	return checked(text(), "string", func(s string) error {
 		if s == "" {
 			return misfitf("must not be empty")
 		}
@@ -82,8 +82,8 @@ func filled() converter {
 	})
 }
 
-// where adds a check to a converter whose values are of type T.
-func where[T any](c converter, name string, check func(T) error) converter {
+// checked adds a check to a converter whose values are of type T.
+func checked[T any](c converter, name string, check func(T) error) converter {
 	return converter{name, func(v starlark.Value) (any, error) {
 		x, err := c.convert(v)
 		if err != nil {
@@ -99,7 +99,7 @@ func where[T any](c converter, name string, check func(T) error) converter {
 // matching takes a string that a regular expression matches whole.
 func matching(name, expression, rule string) converter {
 	re := regexp.MustCompile(`^(?:` + expression + `)$`)
-	return where(text(), name, func(s string) error {
+	return checked(text(), name, func(s string) error {
 		if !re.MatchString(s) {
 			return misfitf("%s is not %s", quote(s), rule)
 		}
@@ -117,7 +117,7 @@ func quote(s string) string {
 
 // name takes the name of a resource.
 func name() converter {
-	return where(text(), "name", func(s string) error {
+	return checked(text(), "name", func(s string) error {
 		if len(s) > 40 {
 			return misfitf("%s has %d characters, at most 40", quote(s), utf8.RuneCountInString(s))
 		}
@@ -146,7 +146,7 @@ func choice(options ...string) converter {
 		quoted[i] = fmt.Sprintf("%q", o)
 	}
 	wanted := strings.Join(quoted, " or ")
-	return where(text(), wanted, func(s string) error {
+	return checked(text(), wanted, func(s string) error {
 		for _, o := range options {
 			if s == o {
 				return nil
@@ -320,7 +320,7 @@ func toValue(v starlark.Value, wanted string) (any, error) {
 
 // public takes what value takes but no secret.
 func public(reason string) converter {
-	return where(value(), "text, may be deferred, not secret", func(v environments.Value) error {
+	return checked(value(), "text, may be deferred, not secret", func(v environments.Value) error {
 		if v.Secret() {
 			return misfitf("a secret may not be here: %s", reason).withHint("hand it over as an environment variable or in a file")
 		}

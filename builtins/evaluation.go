@@ -88,6 +88,26 @@ func Where(stack starlark.CallStack) (environments.Position, []environments.Posi
 	return frames[0], callers(frames[1:])
 }
 
+// where is Where for the stack of a running thread.
+func where(thread *starlark.Thread) (environments.Position, []environments.Position) {
+	var at environments.Position
+	var calls []environments.Position
+	found := false
+	for i := range thread.CallStackDepth() {
+		p := thread.CallFrame(i).Pos
+		switch {
+		case p.Line <= 0:
+		case !found && !strings.HasPrefix(p.Filename(), LibraryPrefix):
+			at, calls, found = Position(p), nil, true
+		case at.File == "":
+			at = Position(p) // of the standard library, unless a user's frame follows
+		default:
+			calls = append(calls, Position(p))
+		}
+	}
+	return at, calls
+}
+
 // callers returns frames, nil for none.
 func callers(frames []environments.Position) []environments.Position {
 	if len(frames) == 0 {

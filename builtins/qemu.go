@@ -37,7 +37,7 @@ func qemu() Builtin {
 var checksumRE = regexp.MustCompile(`^([0-9a-f]{64}|[0-9a-f]{128})$`)
 
 func checksum() converter {
-	return where(text(), "checksum", func(s string) error {
+	return checked(text(), "checksum", func(s string) error {
 		if !checksumRE.MatchString(s) {
 			return misfitf("%s is not a checksum", quote(s)).withHint("64 hexadecimal digits of a sha256, or 128 of a sha512, in lower case")
 		}

@@ -81,7 +81,7 @@ func spelled(c converter) converter {
 
 // absolute takes a clean absolute path on a machine or in a container.
 func absolute() converter {
-	return where(text(), "absolute path", func(s string) error {
+	return checked(text(), "absolute path", func(s string) error {
 		if !path.IsAbs(s) {
 			return misfitf("%s is not an absolute path", quote(s))
 		}
@@ -94,7 +94,7 @@ func absolute() converter {
 
 // relative takes a path in the project.
 func relative() converter {
-	return where(filled(), "path", func(s string) error {
+	return checked(filled(), "path", func(s string) error {
 		if path.IsAbs(s) || path.Clean(s) == ".." || strings.HasPrefix(path.Clean(s), "../") {
 			return misfitf("%s is outside the project", quote(s)).withHint("paths are relative to the directory that holds environments/")
 		}
@@ -113,7 +113,7 @@ var octal = regexp.MustCompile(`^0[0-7]{3}$|^[1-7][0-7]{3}$`)
 
 // fileMode takes four octal digits.
 func fileMode() converter {
-	return where(text(), "file mode", func(s string) error {
+	return checked(text(), "file mode", func(s string) error {
 		if !octal.MatchString(s) {
 			return misfitf("%s is not a file mode", quote(s)).withHint(`four octal digits: "0644"`)
 		}
@@ -133,7 +133,7 @@ func orEmpty(c converter) converter {
 
 // address takes an IP address.
 func address() converter {
-	return where(text(), "IP address", func(s string) error {
+	return checked(text(), "IP address", func(s string) error {
 		if a, err := netip.ParseAddr(s); err != nil || a.Zone() != "" {
 			return misfitf("%s is not an IP address", quote(s))
 		}
@@ -144,7 +144,7 @@ func address() converter {
 // network takes an address with a prefix length; as a network the host bits
 // must be zero.
 func prefix(asNetwork bool, family string) converter {
-	return where(text(), "CIDR prefix", func(s string) error {
+	return checked(text(), "CIDR prefix", func(s string) error {
 		p, err := netip.ParsePrefix(s)
 		if err != nil || family == "v4" && !p.Addr().Is4() || family == "v6" && !p.Addr().Is6() {
 			return misfitf("%s is not an IP%s address with a prefix length", quote(s), family).withHint(`such as "10.0.0.0/8" or "fd00::/8"`)

@@ -97,7 +97,7 @@ func output(thread *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, k
 	}
 	e := evaluationOf(thread)
 	if e.Print != nil {
-		pos, _ := Where(thread.CallStack())
+		pos, _ := where(thread)
 		e.Print(fmt.Sprintf("%s: %s", pos, line))
 	}
 	return starlark.None, nil

@@ -45,7 +45,7 @@ func (b *Builtin) run(thread *starlark.Thread, args starlark.Tuple, kwargs []sta
 	if thread.CallStackDepth() > 1 {
 		c.at = thread.CallFrame(1).Pos
 	}
-	c.pos, c.calls = Where(thread.CallStack())
+	c.pos, c.calls = where(thread)
 	if b.kind != "" && c.Loading() {
 		c.problem("", "a loaded file may not declare anything while it is being loaded", "put the call into a function and call that from the environment file")
 	}
@@ -133,15 +133,24 @@ func (c *call) convert() {
 	for i := range c.builtin.Parameters {
 		p := &c.builtin.Parameters[i]
 		v := c.given[i]
-		if v == nil {
-			if v = p.preset; v == nil {
-				missing = append(missing, fmt.Sprintf("%q", strings.TrimPrefix(p.Name, "*")))
-				continue
-			}
+		if v == nil && p.preset == nil {
+			missing = append(missing, fmt.Sprintf("%q", strings.TrimPrefix(p.Name, "*")))
+			continue
 		}
-		value, err := p.to.convert(v)
+		if v == nil && p.ready != nil {
+			c.values[i] = p.ready
+			continue
+		}
+		from := v
+		if from == nil {
+			from = p.preset
+		}
+		value, err := p.to.convert(from)
 		if err == nil {
 			c.values[i] = value
+			if v == nil {
+				p.ready = value
+			}
 			continue
 		}
 		c.bad = true

@@ -26,7 +26,7 @@ func vm() Builtin {
 				Doc: "Put on the machine where the provider has labels."},
 			{Name: "registry_mirrors", to: listOf[string](webURL()), preset: starlark.NewList(nil), Example: `["https://mirror.example.com"]`,
 				Doc: "Mirrors of Docker Hub that the machine's daemon asks first."},
-			{Name: "apt_mirror", to: where(text(), "string", control), preset: starlark.String(""), Example: `"https://deb.example.com/debian"`,
+			{Name: "apt_mirror", to: checked(text(), "string", control), preset: starlark.String(""), Example: `"https://deb.example.com/debian"`,
 				Doc: "Where packages come from: a URL or one line of sources.list; empty leaves the machine's own."},
 			{Name: "packages", to: listOf[string](matching("package name", `[a-z0-9][a-z0-9+.-]+`, "a package name")), preset: starlark.NewList(nil), Example: `["htop"]`,
 				Doc: "Installed beside what the program needs itself."},
@@ -94,7 +94,7 @@ func (c *call) portMethod(node string) *starlark.Builtin {
 		} else if err != nil {
 			return nil, &Misuse{message: "port: " + err.Error()}
 		}
-		at, _ := Where(thread.CallStack())
+		at, _ := where(thread)
 		return c.refAt(node, "port:"+strconv.Itoa(p.(int)), at), nil
 	})
 }

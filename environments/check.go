@@ -11,7 +11,8 @@ import (
 // cycles, ports and paths that are taken twice. broken are nodes that were
 // declared but are not in e because something else is wrong with them.
 func (e *Environment) Check(broken []string) []Problem {
-	c := checker{e: e, nodes: map[string]Declared{}, broken: map[string]bool{}}
+	size := len(e.Hosts) + len(e.Services) + len(e.Files) + len(e.Firewalls) + len(e.Probes) + len(e.Tasks)
+	c := checker{e: e, nodes: make(map[string]Declared, size), edges: make(map[string][]string, size), broken: map[string]bool{}}
 	for _, node := range broken {
 		c.broken[node] = true
 	}
@@ -56,9 +57,6 @@ func (c *checker) node(kind string, d Declared, targets ...string) {
 	id := kind + ":" + d.Name
 	c.nodes[id] = d
 	c.order = append(c.order, id)
-	if c.edges == nil {
-		c.edges = map[string][]string{}
-	}
 	c.edges[id] = targets
 }
 

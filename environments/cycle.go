@@ -43,7 +43,7 @@ func (c *checker) cycles() {
 // peeled returns the nodes that are left when those that need nothing are
 // taken away again and again: none where there is no cycle.
 func (c *checker) peeled() map[string]bool {
-	left, needs, neededBy := map[string]bool{}, map[string]int{}, map[string][]string{}
+	left, needs, neededBy := make(map[string]bool, len(c.order)), make(map[string]int, len(c.order)), make(map[string][]string)
 	for _, node := range c.order {
 		left[node] = true
 	}

@@ -36,7 +36,7 @@ func (l *loader) callProblem(function, what string, frames []environments.Positi
 
 // keyword returns an argument of the call at a position by its name.
 func (l *loader) keyword(at environments.Position, name string) *syntax.BinaryExpr {
-	call := l.calls[at.File][place{int32(at.Line), int32(at.Column)}]
+	call := l.call(syntax.MakePosition(&at.File, int32(at.Line), int32(at.Column)))
 	if call == nil {
 		return nil
 	}

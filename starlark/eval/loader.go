@@ -29,7 +29,7 @@ type loader struct {
 	modules     map[string]starlark.StringDict
 	open        []string // modules being loaded, the entry file first
 	sources     map[string][]byte
-	calls       map[string]map[place]*syntax.CallExpr
+	calls       map[string][]*syntax.CallExpr
 	trees       map[string]*syntax.File
 }
 
@@ -51,7 +51,7 @@ func newLoader(o Options) (*loader, error) {
 	l := &loader{
 		options: o, entry: entry, files: &files{root: root},
 		modules: map[string]starlark.StringDict{}, sources: map[string][]byte{},
-		calls: map[string]map[place]*syntax.CallExpr{}, trees: map[string]*syntax.File{}, predeclared: builtins.Predeclared(),
+		calls: map[string][]*syntax.CallExpr{}, trees: map[string]*syntax.File{}, predeclared: builtins.Predeclared(),
 	}
 	l.thread = &starlark.Thread{Name: entry, Load: l.load}
 	l.thread.SetMaxExecutionSteps(MaxSteps)
@@ -72,7 +72,12 @@ func (l *loader) cancel(reason string) { l.thread.Cancel(reason) }
 
 // call returns the call expression at a position.
 func (l *loader) call(p syntax.Position) *syntax.CallExpr {
-	return l.calls[p.Filename()][place{p.Line, p.Col}]
+	for _, c := range l.calls[p.Filename()] {
+		if c.Lparen.Line == p.Line && c.Lparen.Col == p.Col {
+			return c
+		}
+	}
+	return nil
 }
 
 // run evaluates the entry file. It never panics.
@@ -162,7 +167,7 @@ func (l *loader) execute(file string, src []byte, top bool) (starlark.StringDict
 	if err != nil {
 		return nil, err
 	}
-	r := rewriter{calls: map[place]*syntax.CallExpr{}}
+	var r rewriter
 	r.stmts(tree.Stmts)
 	l.calls[file], l.trees[file] = r.calls, tree
 	program, err := starlark.FileProgram(tree, l.predeclared.Has)

@@ -11,11 +11,8 @@ import (
 // source; that of a call becomes the name that is called rather than the
 // parenthesis. Depth is bounded by checkSource.
 type rewriter struct {
-	calls map[place]*syntax.CallExpr
+	calls []*syntax.CallExpr
 }
-
-// A place is a position inside one file.
-type place struct{ line, column int32 }
 
 func (r *rewriter) stmts(list []syntax.Stmt) {
 	for _, s := range list {
@@ -185,7 +182,7 @@ func (r *rewriter) call(x *syntax.CallExpr) syntax.Expr {
 		}
 	}
 	x.Lparen = calledAt(x.Fn, x.Lparen)
-	r.calls[place{x.Lparen.Line, x.Lparen.Col}] = x
+	r.calls = append(r.calls, x)
 	return x
 }
 

@@ -133,7 +133,7 @@ func prepare(t *testing.T, root string, archive *txtar.Archive) eval.Options {
 	return o
 }
 
-func write(t *testing.T, root, name string, data []byte) {
+func write(t testing.TB, root, name string, data []byte) {
 	path := filepath.Join(root, filepath.FromSlash(name))
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)
