@@ -30,14 +30,18 @@ func (d *deployment) connect(ctx context.Context, h environments.Host, s tasks.S
 	if err != nil {
 		return nil, err
 	}
-	if !d.writes {
-		return machineOf(remote.Dial(ctx, target))
+	keys, err := d.logins(h)
+	if err != nil {
+		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	m, err := remote.Await(ctx, target, progress)
+	m, err := d.dial(ctx, target, keys, progress)
 	if err != nil {
 		return nil, err
+	}
+	if !d.writes {
+		return m, nil
 	}
 	if err := d.renew(ctx, h, m, progress); err != nil {
 		_ = m.Close()
@@ -46,17 +50,8 @@ func (d *deployment) connect(ctx context.Context, h environments.Host, s tasks.S
 	return m, nil
 }
 
-// machineOf keeps a nil *remote.Machine from becoming a Machine that is not
-// nil.
-func machineOf(m *remote.Machine, err error) (hosts.Machine, error) {
-	if err != nil {
-		return nil, err
-	}
-	return m, nil
-}
-
-// target says how to reach a machine: the vault knows the key that logs in and
-// the keys that the machine may show.
+// target says how to reach a machine: the vault knows the keys that it may
+// show.
 func (d *deployment) target(h environments.Host, s tasks.Status, progress func(string)) (remote.Target, error) {
 	t := remote.Target{Host: h.Name, Address: s.Address, User: h.User, Environment: d.env.ID}
 	var err error
@@ -66,11 +61,8 @@ func (d *deployment) target(h environments.Host, s tasks.Status, progress func(s
 	if e := h.Provider.Existing; e != nil {
 		t.User = e.User
 		t.FirstUse = func(key ssh.PublicKey) error { return d.firstUse(h, key, progress) }
-		t.Signer, err = d.login(h)
-		return t, err
 	}
-	t.Signer, err = d.vault.ClientKey(h.Name, false)
-	return t, err
+	return t, nil
 }
 
 // firstUse decides about the host key of an existing machine that was never

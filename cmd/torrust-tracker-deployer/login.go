@@ -1,31 +1,36 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
 
 	"github.com/torrust/tracker-deployer/environments"
+	"github.com/torrust/tracker-deployer/tasks/hosts"
+	"github.com/torrust/tracker-deployer/tasks/hosts/remote"
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
 )
 
-// identities are the operator's own keys, in the order that OpenSSH tries
-// them.
+// identities are the operator's own keys, in the order that they are tried.
 var identities = [...]string{"id_ed25519", "id_ecdsa", "id_rsa"}
 
-// login returns the key that logs in to an existing machine: the one that the
-// vault keeps for it, else the operator's.
-func (d *deployment) login(h environments.Host) (ssh.Signer, error) {
-	if key, err := d.vault.ClientKey(h.Name, false); err == nil {
-		return key, nil
+// logins returns the keys that may log in to a machine. One that a provider
+// made knows the key that the vault keeps for it; an existing one knows the
+// operator's.
+func (d *deployment) logins(h environments.Host) ([]ssh.Signer, error) {
+	if h.Provider.Existing == nil {
+		key, err := d.vault.ClientKey(h.Name, false)
+		return []ssh.Signer{key}, err
 	}
 	keys := d.program.ownKeys()
 	if len(keys) == 0 {
 		return nil, usage("there is no ssh key to log in to host %q with", h.Name).
-			hint("start an ssh agent and ssh-add a key, or make one with ssh-keygen, and allow it on the machine")
+			hint("start an ssh agent and ssh-add a key, or make one without a passphrase with ssh-keygen, and allow it on the machine")
 	}
-	return keys[0], nil
+	return keys, nil
 }
 
 // ownKeys returns the operator's keys: those of the agent, then those of
@@ -51,4 +56,31 @@ func (p *program) ownKeys() []ssh.Signer {
 		}
 	}
 	return keys
+}
+
+// dial connects with the first of the keys that the machine takes.
+func (d *deployment) dial(ctx context.Context, t remote.Target, keys []ssh.Signer, progress func(string)) (m *remote.Machine, err error) {
+	for _, key := range keys {
+		t.Signer = key
+		if d.writes {
+			m, err = remote.Await(ctx, t, progress)
+		} else {
+			m, err = remote.Dial(ctx, t)
+		}
+		if err == nil || ctx.Err() != nil || !refused(err) {
+			return m, err
+		}
+	}
+	return nil, err
+}
+
+// refused reports whether the machine was reached and known, and did not let
+// us in.
+func refused(err error) bool {
+	for _, other := range []error{hosts.ErrConnection, hosts.ErrTimeout, hosts.ErrHostKey} {
+		if errors.Is(err, other) {
+			return false
+		}
+	}
+	return true
 }

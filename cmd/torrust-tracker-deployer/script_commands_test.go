@@ -26,6 +26,7 @@ func scriptCommands() map[string]scriptCommand {
 		"steady":   steady,
 		"snapshot": snapshot,
 		"waitfor":  waitfor,
+		"machine":  machine,
 	}
 }
 
