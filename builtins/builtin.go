@@ -50,8 +50,8 @@ type Parameter struct {
 	ready  any            // preset as converted before, nil = not yet
 }
 
-// Table returns every built-in in alphabetical order of kind: resources
-// first, then values, with Type, Default and Required of each parameter set.
+// Table returns every built-in, resources first, then values, with Type,
+// Default and Required of each parameter set.
 func Table() []Builtin {
 	table := []Builtin{
 		environment(), vm(), composeService(), configFile(), firewall(), probe(), task(),

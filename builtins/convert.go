@@ -5,6 +5,7 @@ import (
 	"math"
 	"regexp"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"go.starlark.net/starlark"
@@ -98,9 +99,9 @@ func checked[T any](c converter, name string, check func(T) error) converter {
 
 // matching takes a string that a regular expression matches whole.
 func matching(name, expression, rule string) converter {
-	re := regexp.MustCompile(`^(?:` + expression + `)$`)
+	re := sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(?:` + expression + `)$`) })
 	return checked(text(), name, func(s string) error {
-		if !re.MatchString(s) {
+		if !re().MatchString(s) {
 			return misfitf("%s is not %s", quote(s), rule)
 		}
 		return nil

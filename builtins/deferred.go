@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"go.starlark.net/starlark"
+	"go.starlark.net/starlarkstruct"
 	"go.starlark.net/syntax"
 
 	"github.com/torrust/tracker-deployer/environments"
@@ -23,7 +24,8 @@ var (
 	_ starlark.Comparable = (*Deferred)(nil)
 )
 
-const deferredHint = `build text with + or fmt("…{}…", value); it cannot be looked at while the file is evaluated`
+// DeferredHint says what to do with a value that is not known yet.
+const DeferredHint = `build text with + or fmt("…{}…", value); it cannot be looked at while the file is evaluated`
 
 // deferred returns v as a Starlark value: a string when it is known now.
 func (e *Evaluation) deferred(v environments.Value) starlark.Value {
@@ -77,7 +79,7 @@ func (d *Deferred) reason() string {
 
 // misuse is the error of whatever would have to look at d.
 func (d *Deferred) misuse(operation string) *Misuse {
-	return &Misuse{fmt.Sprintf("%s needs a value that is known now; %s %s", operation, d.describe(), d.reason()), deferredHint}
+	return &Misuse{fmt.Sprintf("%s needs a value that is known now; %s %s", operation, d.describe(), d.reason()), DeferredHint}
 }
 
 // String describes d for Go. Where it is reached from an environment file, by
@@ -129,53 +131,49 @@ func (d *Deferred) Binary(op syntax.Token, y starlark.Value, side starlark.Side)
 
 // deferredIn returns the first deferred value in v, which may be a container,
 // or nil.
-func deferredIn(v starlark.Value) *Deferred { return search(v, 64) }
+func deferredIn(v starlark.Value) *Deferred {
+	s := search{left: maxElements}
+	return s.in(v, 64)
+}
 
-func search(v starlark.Value, depth int) *Deferred {
+// A search looks into containers, which may contain themselves.
+type search struct{ left int }
+
+func (s *search) in(v starlark.Value, depth int) *Deferred {
+	if s.left--; s.left < 0 || depth == 0 {
+		return nil
+	}
 	switch v := v.(type) {
 	case *Deferred:
 		return v
-	case starlark.String, starlark.Int, starlark.Bool, starlark.NoneType, starlark.Float, starlark.Bytes:
+	case starlark.String, starlark.Int, starlark.Bool, starlark.NoneType, starlark.Float, starlark.Bytes, *Handle:
 		return nil
 	case *starlark.List:
-		return searchAll(v, depth)
+		return s.inAll(v, depth)
 	case starlark.Tuple:
-		return searchAll(v, depth)
+		return s.inAll(v, depth)
 	case *starlark.Dict:
 		for _, item := range v.Items() {
-			if d := search(item[1], depth-1); d != nil && depth > 0 {
+			if d := s.in(item[1], depth-1); d != nil {
 				return d
 			}
 		}
-	case *Handle:
-		return nil
-	case starlark.HasAttrs:
-		return searchStruct(v, depth)
+	case *starlarkstruct.Struct:
+		for _, name := range v.AttrNames() {
+			if x, err := v.Attr(name); err == nil {
+				if d := s.in(x, depth-1); d != nil {
+					return d
+				}
+			}
+		}
 	}
 	return nil
 }
 
-func searchAll(v starlark.Indexable, depth int) *Deferred {
-	if depth == 0 {
-		return nil
-	}
+func (s *search) inAll(v starlark.Indexable, depth int) *Deferred {
 	for i := range v.Len() {
-		if d := search(v.Index(i), depth-1); d != nil {
+		if d := s.in(v.Index(i), depth-1); d != nil {
 			return d
-		}
-	}
-	return nil
-}
-
-func searchStruct(v starlark.HasAttrs, depth int) *Deferred {
-	if v.Type() != "struct" || depth == 0 {
-		return nil
-	}
-	for _, name := range v.AttrNames() {
-		if x, err := v.Attr(name); err == nil && x != nil {
-			if d := search(x, depth-1); d != nil {
-				return d
-			}
 		}
 	}
 	return nil

@@ -19,6 +19,9 @@ func mount() Builtin {
 		make: func(c *call) starlark.Value {
 			m := get[environments.Mount](c, "content")
 			m.Owner, m.Mode = get[string](c, "owner"), get[string](c, "mode")
+			if m.File != "" && m.Owner+m.Mode != "" {
+				c.problem("", "a config_file has its own owner and mode", "give them to config_file(…)")
+			}
 			return valueHandle("mount", m)
 		},
 	}

@@ -35,10 +35,13 @@ func task() Builtin {
 	}
 }
 
-// reserved are the commands of the program, which no task may be named like.
-var reserved = strings.Fields(`create validate plan status render deploy provision configure release run test
+// Reserved returns the commands of the program, which no task may be called
+// like.
+func Reserved() []string {
+	return strings.Fields(`create validate plan status render deploy provision configure release run test
 	destroy list show logs ssh exec start stop restart open backup restore rollback purge prune explain graph
 	watch fmt lint check stubs import doctor cost secrets cache help completion version`)
+}
 
 func makeTask(c *call) starlark.Value {
 	t := environments.Task{
@@ -48,7 +51,7 @@ func makeTask(c *call) starlark.Value {
 		After: get[[]string](c, "after"), Host: get[string](c, "host"),
 		Cache: get[bool](c, "cache"), Timeout: get[int64](c, "timeout"),
 	}
-	if slices.Contains(reserved, t.Name) {
+	if slices.Contains(Reserved(), t.Name) {
 		c.problem("name", fmt.Sprintf("%q is a command of the program", t.Name), "a task is run by its name; choose another one")
 		return nil
 	}

@@ -131,7 +131,7 @@ func truths(thread *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, k
 	return starlark.Universe[b.Name()].(*starlark.Builtin).CallInternal(thread, args, kwargs)
 }
 
-// Later says which version brings a name that LANGUAGE reserves already.
+// Later reports whether a name is kept for a built-in of a later version.
 func Later(name string) bool {
 	switch name {
 	case "group", "rotation", "backup", "tls", "hetzner", "terraform", "read_config", "arg", "option", "shell", "label", "renamed", "letsencrypt":

@@ -36,6 +36,9 @@ config_file(name = "file-%[1]s", host = web, path = "/etc/service/%[1]s.json", c
 func BenchmarkThousandLoop(b *testing.B)     { benchmark(b, thousand(true), 1000) }
 func BenchmarkThousandLiterals(b *testing.B) { benchmark(b, thousand(false), 1000) }
 
+// BenchmarkSmall is what every command pays.
+func BenchmarkSmall(b *testing.B) { benchmark(b, small, 0) }
+
 // BenchmarkTasks is an environment without any machine.
 func BenchmarkTasks(b *testing.B) {
 	benchmark(b, "for i in range(10000):\n    task(name = \"t%d\" % i, run = [\"cp\", \"in/%d\" % i, \"out/%d\" % i], inputs = [\"in/%d\" % i], outputs = [\"out/%d\" % i])\n", 10000)

@@ -81,7 +81,7 @@ func (l *loader) evalProblem(e *starlark.EvalError) environments.Problem {
 		p.Message = h.(error).Error()
 		return p
 	}
-	for _, r := range rules {
+	for _, r := range rules() {
 		if m := r.match.FindStringSubmatch(p.Message); m != nil {
 			p.Message, p.Hint = r.rewrite(m)
 			break
@@ -132,33 +132,34 @@ func words(message, hint string) func([]string) (string, string) {
 	}
 }
 
-const deferredHint = `build text with + or fmt("…{}…", value); it cannot be looked at while the file is evaluated`
-
-var rules = []rule{
-	{regexp.MustCompile(`^Starlark computation cancelled: (.*)$`), words("$1", "look for a loop that does not end, or over something very large")},
-	{regexp.MustCompile(`(?:^|: )cannot .* frozen list`), words("this list comes from a loaded file and is read-only", "copy it first: list(x)")},
-	{regexp.MustCompile(`(?:^|: )cannot .* frozen hash table`), words("this dict comes from a loaded file and is read-only", "copy it first: dict(x)")},
-	{regexp.MustCompile(`^unknown binary op: (\S+) (\S+) (\S+)$`), words("cannot compute $1 $2 $3", "")},
-	{regexp.MustCompile(`^function (\S+) called recursively$`), words("function $1 calls itself", "recursion does not exist here; use a loop over a list")},
-	{regexp.MustCompile(`^load: name (\S+) not found in module (\S+?)(?: \(did you mean (\S+)\?\))?$`), func(m []string) (string, string) {
-		message := fmt.Sprintf("%q has no %q", m[2], m[1])
-		if m[3] != "" {
-			message += fmt.Sprintf(" (did you mean %q?)", m[3])
-		}
-		return message, ""
-	}},
-	{regexp.MustCompile(`^local variable (\S+) referenced before assignment$`), words("variable $1 is used before it has a value", "")},
-	{regexp.MustCompile(`^global variable (\S+) referenced before assignment$`), words("variable $1 is used before it has a value", "")},
-	{regexp.MustCompile(`(.*needs a value that is known now; .*)$`), words("$1", deferredHint)},
-	{regexp.MustCompile(`^unhandled index operation deferred value \((.*)\)\[`), words("an index needs a value that is known now; $1", deferredHint)},
-	{regexp.MustCompile(`^deferred value \((.*)\) value is not iterable$`), words("a loop needs a value that is known now; $1", deferredHint)},
-	{regexp.MustCompile(`^invalid slice operand deferred value \((.*)\)$`), words("a slice needs a value that is known now; $1", deferredHint)},
-	{regexp.MustCompile(`^invalid call of non-function \(deferred value \((.*)\)\)$`), words("a call needs a value that is known now; $1", deferredHint)},
-	{regexp.MustCompile(`^deferred value \((.*)\) has no (\.\w+) `), words("$2 needs a value that is known now; $1", deferredHint)},
-	{regexp.MustCompile(`^unknown unary op: (\S+) deferred value \((.*)\)$`), words("$1 needs a value that is known now; $2", deferredHint)},
-	{regexp.MustCompile(`deferred value \((.*)\) ([<>]=?) |([<>]=?) deferred value \((.*)\) not implemented`), words("$2$3 needs a value that is known now; $1$4", deferredHint)},
-	{regexp.MustCompile(`^(\w+): .*deferred value \((.*)\)`), words("$1() needs a value that is known now; $2", deferredHint)},
-	{regexp.MustCompile(`deferred value \((.*)\)`), words("this needs a value that is known now; $1", deferredHint)},
+// rules are tried in order; they are made when something is wrong.
+func rules() []rule {
+	return []rule{
+		{regexp.MustCompile(`^Starlark computation cancelled: (.*)$`), words("$1", "look for a loop that does not end, or over something very large")},
+		{regexp.MustCompile(`(?:^|: )cannot .* frozen list`), words("this list comes from a loaded file and is read-only", "copy it first: list(x)")},
+		{regexp.MustCompile(`(?:^|: )cannot .* frozen hash table`), words("this dict comes from a loaded file and is read-only", "copy it first: dict(x)")},
+		{regexp.MustCompile(`^unknown binary op: (\S+) (\S+) (\S+)$`), words("cannot compute $1 $2 $3", "")},
+		{regexp.MustCompile(`^function (\S+) called recursively$`), words("function $1 calls itself", "recursion does not exist here; use a loop over a list")},
+		{regexp.MustCompile(`^load: name (\S+) not found in module (\S+?)(?: \(did you mean (\S+)\?\))?$`), func(m []string) (string, string) {
+			message := fmt.Sprintf("%q has no %q", m[2], m[1])
+			if m[3] != "" {
+				message += fmt.Sprintf(" (did you mean %q?)", m[3])
+			}
+			return message, ""
+		}},
+		{regexp.MustCompile(`^local variable (\S+) referenced before assignment$`), words("variable $1 is used before it has a value", "")},
+		{regexp.MustCompile(`^global variable (\S+) referenced before assignment$`), words("variable $1 is used before it has a value", "")},
+		{regexp.MustCompile(`(.*needs a value that is known now; .*)$`), words("$1", builtins.DeferredHint)},
+		{regexp.MustCompile(`^unhandled index operation deferred value \((.*)\)\[`), words("an index needs a value that is known now; $1", builtins.DeferredHint)},
+		{regexp.MustCompile(`^deferred value \((.*)\) value is not iterable$`), words("a loop needs a value that is known now; $1", builtins.DeferredHint)},
+		{regexp.MustCompile(`^invalid slice operand deferred value \((.*)\)$`), words("a slice needs a value that is known now; $1", builtins.DeferredHint)},
+		{regexp.MustCompile(`^invalid call of non-function \(deferred value \((.*)\)\)$`), words("a call needs a value that is known now; $1", builtins.DeferredHint)},
+		{regexp.MustCompile(`^deferred value \((.*)\) has no (\.\w+) `), words("$2 needs a value that is known now; $1", builtins.DeferredHint)},
+		{regexp.MustCompile(`^unknown unary op: (\S+) deferred value \((.*)\)$`), words("$1 needs a value that is known now; $2", builtins.DeferredHint)},
+		{regexp.MustCompile(`deferred value \((.*)\) ([<>]=?) |([<>]=?) deferred value \((.*)\) not implemented`), words("$2$3 needs a value that is known now; $1$4", builtins.DeferredHint)},
+		{regexp.MustCompile(`^(\w+): .*deferred value \((.*)\)`), words("$1() needs a value that is known now; $2", builtins.DeferredHint)},
+		{regexp.MustCompile(`deferred value \((.*)\)`), words("this needs a value that is known now; $1", builtins.DeferredHint)},
+	}
 }
 
 func (l *loader) syntaxProblem(e syntax.Error) environments.Problem {
@@ -235,7 +236,7 @@ func (l *loader) resolveProblem(e resolve.Error) environments.Problem {
 		p.Message, p.Hint = l.undefined(m[1], e.Msg)
 		return p
 	}
-	for _, r := range resolveRules {
+	for _, r := range resolveRules() {
 		if m := r.match.FindStringSubmatch(e.Msg); m != nil {
 			p.Message, p.Hint = r.rewrite(m)
 			break
@@ -266,11 +267,14 @@ func (l *loader) undefined(name, original string) (message, hint string) {
 	return message, hint
 }
 
-var resolveRules = []rule{
-	{regexp.MustCompile(`^cannot reassign (?:global|top-level) (\S+)(?: declared at (\S+))?$`), words("variable $1 has a value already", "a name at the top level is set once; use another name, or x = A if COND else B")},
-	{regexp.MustCompile(`^cannot reassign local (\S+) declared at (\S+)$`), words("$1 is declared already, at $2", "")},
-	{regexp.MustCompile(`^(if statement|for loop) not within a function$`), words("$1 at the top level of a loaded file", "put it into a function; only the environment file itself may have one here")},
-	{regexp.MustCompile(`support while loops$|^while loop not`), words("there is no while", "use a for loop over a list or range(n)")},
-	{regexp.MustCompile(`^keyword argument "?(\w+)"? is repeated$`), words(`argument "$1" is given twice`, "")},
-	{regexp.MustCompile(`support sets$`), words("there are no sets", "a dict with the value True for every key does the same")},
+// resolveRules are those for what is found wrong before the file runs.
+func resolveRules() []rule {
+	return []rule{
+		{regexp.MustCompile(`^cannot reassign (?:global|top-level) (\S+)(?: declared at (\S+))?$`), words("variable $1 has a value already", "a name at the top level is set once; use another name, or x = A if COND else B")},
+		{regexp.MustCompile(`^cannot reassign local (\S+) declared at (\S+)$`), words("$1 is declared already, at $2", "")},
+		{regexp.MustCompile(`^(if statement|for loop) not within a function$`), words("$1 at the top level of a loaded file", "put it into a function; only the environment file itself may have one here")},
+		{regexp.MustCompile(`support while loops$|^while loop not`), words("there is no while", "use a for loop over a list or range(n)")},
+		{regexp.MustCompile(`^keyword argument "?(\w+)"? is repeated$`), words(`argument "$1" is given twice`, "")},
+		{regexp.MustCompile(`support sets$`), words("there are no sets", "a dict with the value True for every key does the same")},
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,6 +22,9 @@ import (
 )
 
 var update = flag.Bool("update", false, "rewrite the expected texts of testdata/wrong")
+
+// heavy are the cases that need a processor of their own to be timed.
+var heavy = regexp.MustCompile(`/(bomb|deep|loop)-[^/]*$`)
 
 const wrongDirectory = "../../testdata/wrong"
 
@@ -46,7 +50,9 @@ func TestWrong(t *testing.T) {
 	}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
-			t.Parallel()
+			if !heavy.MatchString(file) {
+				t.Parallel()
+			}
 			wrongCase(t, file)
 		})
 	}
