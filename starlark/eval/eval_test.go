@@ -108,6 +108,35 @@ z = glob(["lib/*"], exclude = ["lib/b*"])
 	}
 }
 
+// Links are files of their own: nothing is found through them.
+func TestGlob(t *testing.T) {
+	root := t.TempDir()
+	for _, name := range []string{"in/a.md", "in/b.txt", "in/deep/c.md", "in/drafts/d.md", ".git/x.md", ".hidden.md"} {
+		write(t, root, name, nil)
+	}
+	for link, target := range map[string]string{"in/loop": ".", "in/outside": "/etc", "in/inside": "drafts"} {
+		if err := os.Symlink(target, filepath.Join(root, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for patterns, want := range map[string]string{
+		`["in/**/*.md"]`: "in/a.md in/deep/c.md in/drafts/d.md",
+		`["in/**", "in/a.md"], exclude = ["in/drafts/**", "**/*.txt"]`: "in/a.md in/deep/c.md in/inside in/loop in/outside",
+		`["**/*.md"], exclude = ["in/**"]`:                             ".hidden.md",
+		`["./in/*.txt"]`:                                               "in/b.txt",
+		`["none/*"]`:                                                   "",
+	} {
+		e, err := load(t, root, small+"config_file(name = \"x\", host = web, path = \"/x\", content = \" \".join(glob("+patterns+")))\n")
+		if err != nil {
+			t.Errorf("%s: %s", patterns, problemText(err))
+			continue
+		}
+		if got, _ := e.Files[0].Content.Static(); got != want {
+			t.Errorf("glob(%s) = %q, want %q", patterns, got, want)
+		}
+	}
+}
+
 func TestDerivedID(t *testing.T) {
 	one, two := t.TempDir(), t.TempDir()
 	ids := map[string]bool{}

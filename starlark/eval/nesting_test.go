@@ -27,6 +27,7 @@ func TestNestingAccepts(t *testing.T) {
 		"semicolons": rows(5000, "a%d = 1 + 2; ") + "\n",
 		"strings":    rows(5000, "x%d = \"+.[({\" + '\\'[[[' + r'\\\\' + b\"((\" + \"\"\"\n[({\"'\n\"\"\"\n"),
 		"numbers":    rows(5000, "x%d = 1e-5 + 1.5e+3 + .5 + 0x1e + 0x1e-1\n"),
+		"clauses":    rows(2000, "x%d = [a for a in b if a for c in d if f(c, a)]\n"),
 		"comments":   rows(5000, "# %d + ([{ \" ' \"\"\"\n"),
 		"lines":      "x = (\n" + rows(900, "    %d +\n") + "    1)\n",
 		"continued":  rows(2000, "x%d = 1 + \\\n    2\n"),
