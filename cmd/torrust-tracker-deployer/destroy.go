@@ -58,7 +58,6 @@ func (d *deployment) destroy(ctx context.Context, names []string, t tasks.Teardo
 	}
 	defer end()
 	m := d.program.monitor()
-	m.hide = d.vault.Values
 	defer m.close()
 	d.engine.Observe = m.event
 	ctx, cancel := d.interruptible(ctx, m)
@@ -136,15 +135,40 @@ func (d *deployment) beginAnew() (func(), error) {
 // forget drops what is remembered of destroyed machines, and of the whole
 // environment its state directory.
 func (d *deployment) forget(machines []environments.Host, whole bool) error {
+	var errs []error
 	for _, h := range machines {
 		if err := d.vault.Drop(h.Name); err != nil {
-			return fmt.Errorf("the key and pins of vm:%s: %w", h.Name, err)
+			errs = append(errs, &leftError{h.Name, err})
 		}
 	}
-	if !whole {
-		return nil
+	if whole {
+		errs = append(errs, removeWhole(d.program.stateDirectory(d.env.ID)))
 	}
-	dir := d.program.stateDirectory(d.env.ID)
+	return errors.Join(errs...)
+}
+
+// A leftError is what could not be dropped of a destroyed machine. It is a
+// failed run, whatever the cause: the machine is gone.
+type leftError struct {
+	host  string
+	cause error
+}
+
+// Error says what is left.
+func (e *leftError) Error() string {
+	return fmt.Sprintf("the key and pins of vm:%s are still there: %v", e.host, e.cause)
+}
+
+// Hint returns that of the cause.
+func (e *leftError) Hint() string {
+	if h, ok := e.cause.(interface{ Hint() string }); ok {
+		return h.Hint()
+	}
+	return ""
+}
+
+// removeWhole deletes a directory and verifies that it is gone.
+func removeWhole(dir string) error {
 	if err := os.RemoveAll(dir); err != nil {
 		return err
 	}

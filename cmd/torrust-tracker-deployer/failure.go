@@ -75,7 +75,11 @@ func exitCode(err error) int {
 	return exitFailed
 }
 
+// isUsage reports whether err was found before anything was touched.
 func isUsage(err error) bool {
+	if _, ok := errors.AsType[*tasks.NodeError](err); ok {
+		return false
+	}
 	if _, ok := errors.AsType[*usageError](err); ok {
 		return true
 	}
@@ -113,9 +117,9 @@ func (p *program) report(err error) {
 	}
 	style := p.style(p.Err)
 	for _, one := range flatten(err) {
-		fmt.Fprintf(p.Err, "%s %s\n", style.red("error:"), indentRest(one.Error()))
+		fmt.Fprintf(p.Err, "%s %s\n", style.red("error:"), indentRest(p.clean(one.Error())))
 		for _, h := range hints(one) {
-			fmt.Fprintf(p.Err, "%s %s\n", style.cyan("hint:"), indentRest(h))
+			fmt.Fprintf(p.Err, "%s %s\n", style.cyan("hint:"), indentRest(p.clean(h)))
 		}
 	}
 }
@@ -128,7 +132,7 @@ func (p *program) reportJSON(err error) {
 			Node     string                 `json:"node,omitempty"`
 			Position *environments.Position `json:"position,omitempty"`
 			Hint     string                 `json:"hint,omitempty"`
-		}{Event: "error", Message: one.Error(), Hint: strings.Join(hints(one), "\n")}
+		}{Event: "error", Message: p.clean(one.Error()), Hint: p.clean(strings.Join(hints(one), "\n"))}
 		if n, ok := errors.AsType[*tasks.NodeError](one); ok {
 			object.Node = n.Node
 			if n.Position.File != "" {

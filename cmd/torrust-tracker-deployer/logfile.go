@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"strings"
 
@@ -83,13 +82,13 @@ func (l *logFile) note(text string) {
 }
 
 // close notes how the program ended.
-func (l *logFile) close(err error, code int) {
+func (l *logFile) close(fact string, code int) {
 	if l == nil {
 		return
 	}
 	entry := l.logger.WithField("exit", code)
-	if err != nil && code != exitPending {
-		entry.Error(stripControl(fmt.Sprint(err)))
+	if code != exitDone && code != exitPending {
+		entry.Error(stripControl(fact))
 	} else {
 		entry.Info("done")
 	}

@@ -15,7 +15,6 @@ type monitor struct {
 	program *program
 	screen  screen
 	tally   *tally
-	hide    func() []string // secrets that must not be shown; nil = none
 	closed  bool
 }
 
@@ -40,7 +39,7 @@ func (p *program) screen() screen {
 
 // event is the engine's Observe.
 func (m *monitor) event(e tasks.Event) {
-	e = m.masked(e)
+	e = m.program.masked(e)
 	m.tally.event(e)
 	m.screen.event(e)
 	m.program.log.event(e)

@@ -64,7 +64,6 @@ func (p *program) withPlan(ctx context.Context, w words, only bool, f func(*task
 	ctx, end := cancelledBySignals(ctx)
 	defer end()
 	m := p.quietMonitor()
-	m.hide = d.vault.Values
 	defer m.screen.close()
 	d.engine.Observe = m.event
 	plan, err := d.engine.Plan(ctx, d.graph, s)

@@ -32,8 +32,9 @@ func processStreams() streams {
 type program struct {
 	streams
 	globals
-	log  *logFile // nil without --log-file
-	last string   // last line on standard error, "" = none
+	log  *logFile        // nil without --log-file
+	last string          // last line on standard error, "" = none
+	hide func() []string // secrets that must not be shown; nil = none
 }
 
 // globals are the flags that every command has.
@@ -61,7 +62,7 @@ func run(ctx context.Context, args []string, s streams) int {
 		fmt.Fprintln(s.Err, p.last)
 		p.log.note(p.last)
 	}
-	p.log.close(err, code)
+	p.log.close(p.clean(fmt.Sprint(err)), code)
 	return code
 }
 

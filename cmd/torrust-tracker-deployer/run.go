@@ -41,6 +41,9 @@ func (p *program) runTargets(c *cobra.Command, targets, args []string, o *runOpt
 	if err := w.exactly(c, len(w.names), false); err != nil {
 		return err
 	}
+	if o.parallel < 0 {
+		return usage("-j %d is not a number of tasks", o.parallel)
+	}
 	if len(targets)+len(w.names) == 0 {
 		return p.noTarget(w.env)
 	}
@@ -73,7 +76,6 @@ func (p *program) runTargets(c *cobra.Command, targets, args []string, o *runOpt
 func (d *deployment) run(ctx context.Context, s tasks.Selection, o *runOptions) error {
 	d.engine.KeepGoing, d.engine.Parallel = o.keepGoing, o.parallel
 	m := d.program.monitor()
-	m.hide = d.vault.Values
 	defer m.close()
 	d.engine.Observe = m.event
 	ctx, end := d.interruptible(ctx, m)

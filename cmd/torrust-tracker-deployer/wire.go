@@ -49,6 +49,7 @@ func (p *program) wire(l loaded) (*deployment, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.hide = d.vault.Values
 	d.secrets = secrets{d.vault, l.env.Secrets}
 	d.graph, err = deploy.Graph(l.env, deploy.Options{
 		ReadFile: d.readFile, Run: d.runLocally, Probe: probes.New,
