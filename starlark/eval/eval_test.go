@@ -10,8 +10,10 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -213,19 +215,29 @@ func TestDeadlineInLoop(t *testing.T) {
 	}
 }
 
+// The caller gets the cause at once, and the evaluation ends soon after.
 func TestCancel(t *testing.T) {
 	root := t.TempDir()
-	started := make(chan struct{}, 1)
+	before := runtime.NumGoroutine()
+	started := make(chan struct{})
+	once := sync.OnceFunc(func() { close(started) })
 	ctx, cancel := context.WithCancelCause(context.Background())
 	cause := errors.New("enough")
 	go func() {
 		<-started
 		cancel(cause)
 	}()
-	write(t, root, "e.star", []byte("print(1)\nfor i in range(100000000):\n    x = [str(i) for i in range(1000)]\n"))
-	_, err := eval.Load(ctx, eval.Options{Root: root, File: "e.star", Print: func(string) { started <- struct{}{} }})
+	slow := time.NewTicker(time.Millisecond)
+	defer slow.Stop()
+	write(t, root, "e.star", []byte("for i in range(100000000):\n    print(i)\n"))
+	_, err := eval.Load(ctx, eval.Options{Root: root, File: "e.star", Print: func(string) { once(); <-slow.C }})
 	if !errors.Is(err, cause) {
 		t.Errorf("got %v, want %v", err, cause)
+	}
+	for end := time.Now().Add(3 * time.Second); runtime.NumGoroutine() > before; <-slow.C {
+		if time.Now().After(end) {
+			t.Fatal("the evaluation goes on")
+		}
 	}
 }
 
