@@ -26,7 +26,7 @@ func (d *deployment) connect(ctx context.Context, h environments.Host, s tasks.S
 		}
 		return simulatedhost.Open(dir, h.Name, time.Duration(h.Provider.Simulated.Latency))
 	}
-	target, err := d.target(h, s, progress)
+	target, err := d.target(h, s)
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +36,9 @@ func (d *deployment) connect(ctx context.Context, h environments.Host, s tasks.S
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	m, err := d.dial(ctx, target, keys, progress)
+	waiting, end := d.watched(ctx, h)
+	m, err := d.dial(waiting, target, keys, progress)
+	end()
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +54,7 @@ func (d *deployment) connect(ctx context.Context, h environments.Host, s tasks.S
 
 // target says how to reach a machine: the vault knows the keys that it may
 // show.
-func (d *deployment) target(h environments.Host, s tasks.Status, progress func(string)) (remote.Target, error) {
+func (d *deployment) target(h environments.Host, s tasks.Status) (remote.Target, error) {
 	t := remote.Target{Host: h.Name, Address: s.Address, User: h.User, Environment: d.env.ID}
 	var err error
 	if t.HostKeys, err = d.vault.Pins(h.Name); err != nil {
@@ -60,7 +62,7 @@ func (d *deployment) target(h environments.Host, s tasks.Status, progress func(s
 	}
 	if e := h.Provider.Existing; e != nil {
 		t.User = e.User
-		t.FirstUse = func(key ssh.PublicKey) error { return d.firstUse(h, key, progress) }
+		t.FirstUse = func(key ssh.PublicKey) error { return d.firstUse(h, key) }
 	}
 	return t, nil
 }
@@ -68,13 +70,13 @@ func (d *deployment) target(h environments.Host, s tasks.Status, progress func(s
 // firstUse decides about the host key of an existing machine that was never
 // seen: the file names its fingerprint, or it is shown, and recorded by
 // commands that write.
-func (d *deployment) firstUse(h environments.Host, key ssh.PublicKey, progress func(string)) error {
+func (d *deployment) firstUse(h environments.Host, key ssh.PublicKey) error {
 	seen, want := ssh.FingerprintSHA256(key), h.Provider.Existing.Fingerprint
 	if want != "" && want != seen {
 		return fmt.Errorf("it shows %s %s, the file says %s", key.Type(), seen, want)
 	}
 	if want == "" {
-		progress(fmt.Sprintf("first contact: its host key is %s %s", key.Type(), seen))
+		d.program.note("vm:%s: first contact: its host key is %s %s", h.Name, key.Type(), seen)
 	}
 	if !d.writes {
 		return nil

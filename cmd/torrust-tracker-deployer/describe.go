@@ -35,6 +35,9 @@ func describe(event tasks.Event) (sentence, bool) {
 		if e.Reason != "" {
 			s.text += ": " + e.Reason
 		}
+		if e.State == tasks.StateUnreachable {
+			s.level = 0
+		}
 		return s, true
 	case tasks.HostProgress:
 		return sentence{subject: "vm:" + e.Host, text: e.Line}, true

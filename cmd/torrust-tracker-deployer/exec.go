@@ -90,7 +90,11 @@ func (d *deployment) execute(ctx context.Context, host string, argv []string, ro
 	defer closeMachine(m)
 	p := d.program
 	if e, ok := m.(executor); ok {
-		return handOn(e.Exec(ctx, argv, root, p.In, p.Out, p.Err))
+		code, err := e.Exec(ctx, argv, root, p.In, p.Out, p.Err)
+		if ctx.Err() != nil {
+			return codeError(exitInterrupted) // whoever ended it knows
+		}
+		return handOn(code, err)
 	}
 	results, err := m.Apply(ctx, []hosts.Operation{hosts.Run{Argv: argv, Root: root}}, nil)
 	if len(results) == 0 {

@@ -183,10 +183,3 @@ func contains(list []string, s string) bool {
 func indentRest(s string) string {
 	return strings.ReplaceAll(strings.TrimRight(s, "\n"), "\n", "\n  ")
 }
-
-// note prints a line about the run that is neither result nor error.
-func (p *program) note(format string, args ...any) {
-	if !p.quiet {
-		fmt.Fprintf(p.Err, format+"\n", args...)
-	}
-}

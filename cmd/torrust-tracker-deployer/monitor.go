@@ -20,14 +20,29 @@ type monitor struct {
 
 // monitor returns the readers that the flags and the terminal ask for.
 func (p *program) monitor() *monitor {
-	return &monitor{program: p, screen: p.screen(), tally: newTally()}
+	p.shown = &monitor{program: p, screen: p.screen(), tally: newTally()}
+	return p.shown
+}
+
+// note shows a line that is neither result nor error, on the screen of a run
+// where one is going on.
+func (p *program) note(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	p.log.note(text)
+	switch {
+	case p.quiet:
+	case p.shown != nil && !p.shown.closed:
+		p.shown.screen.say(text)
+	default:
+		fmt.Fprintln(p.Err, text)
+	}
 }
 
 func (p *program) screen() screen {
 	f, _ := p.Err.(*os.File)
 	switch {
 	case p.json:
-		return &jsonScreen{p.Out}
+		return &jsonScreen{p.Out, p.Err}
 	case p.quiet:
 		return silentScreen{}
 	case isTerminal(p.Err) && p.getenv("TERM") != "dumb":
@@ -57,9 +72,7 @@ func (p *program) quietMonitor() *monitor {
 
 // say shows a line to people.
 func (m *monitor) say(format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
-	m.screen.say(text)
-	m.program.log.note(text)
+	m.program.note(format, args...)
 }
 
 // close gives the terminal back, shows the last output of what went wrong and

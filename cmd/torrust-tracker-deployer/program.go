@@ -32,9 +32,10 @@ func processStreams() streams {
 type program struct {
 	streams
 	globals
-	log  *logFile        // nil without --log-file
-	last string          // last line on standard error, "" = none
-	hide func() []string // secrets that must not be shown; nil = none
+	log   *logFile        // nil without --log-file
+	shown *monitor        // of the run that is going on, nil without one
+	last  string          // last line on standard error, "" = none
+	hide  func() []string // secrets that must not be shown; nil = none
 }
 
 // globals are the flags that every command has.
@@ -56,6 +57,9 @@ func run(ctx context.Context, args []string, s streams) int {
 	root.SetOut(s.Out)
 	root.SetErr(s.Err)
 	err := root.ExecuteContext(ctx)
+	if interrupted(err) {
+		err = errInterrupted
+	}
 	p.report(err)
 	code := exitCode(err)
 	if p.last != "" && code != exitUsage {

@@ -125,7 +125,7 @@ func (d *deployment) wantsTest(s tasks.Selection, o *runOptions, changes int) bo
 	if !slices.Contains(s.Targets, "deploy") || slices.Contains(s.Targets, "test") {
 		return false
 	}
-	return o.test == "always" || o.test == "changed" && changes > 0
+	return o.test == "always" || o.test != "never" && changes > 0
 }
 
 // onlySimulated reports whether there is no machine that a probe could ask.

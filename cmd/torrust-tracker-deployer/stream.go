@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"reflect"
 	"strings"
@@ -13,11 +14,14 @@ import (
 
 // A jsonScreen prints each event as one line of JSON: {"event": KIND, …} with
 // the fields of the event in their order. Durations are seconds.
-type jsonScreen struct{ w io.Writer }
+type jsonScreen struct {
+	w     io.Writer
+	notes io.Writer
+}
 
 func (v *jsonScreen) event(e tasks.Event) { v.w.Write(encodeEvent(e)) }
 
-func (v *jsonScreen) say(string) {}
+func (v *jsonScreen) say(text string) { fmt.Fprintln(v.notes, text) }
 
 func (v *jsonScreen) close() {}
 
