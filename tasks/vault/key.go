@@ -82,17 +82,22 @@ func (v *Vault) recipients(ctx context.Context) ([]age.Recipient, error) {
 	return recipients, nil
 }
 
-// makeKey creates the key file unless another process was faster.
+// makeKey creates the key file unless another process was faster. The lock of
+// the age file's directory is held.
 func (v *Vault) makeKey(ctx context.Context) error {
 	dir := filepath.Dir(v.options.KeyFile)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("vault: %w", err)
 	}
-	unlock, err := lockDir(ctx, dir)
-	if err != nil {
+	if same, err := sameDirectory(dir, filepath.Dir(v.options.AgeFile)); err != nil {
 		return fmt.Errorf("vault: %w", err)
+	} else if !same {
+		unlock, err := lockDir(ctx, dir)
+		if err != nil {
+			return fmt.Errorf("vault: %w", err)
+		}
+		defer unlock()
 	}
-	defer unlock()
 	if _, err := os.Stat(v.options.KeyFile); err == nil {
 		return nil
 	}
@@ -107,4 +112,13 @@ func (v *Vault) makeKey(ctx context.Context) error {
 	v.options.Notice(fmt.Sprintf("made %s: keep a copy of it in a safe place, without it nobody can read %s",
 		v.options.KeyFile, filepath.Base(v.options.AgeFile)))
 	return nil
+}
+
+func sameDirectory(a, b string) (bool, error) {
+	first, err := os.Stat(a)
+	if err != nil {
+		return false, err
+	}
+	second, err := os.Stat(b)
+	return err == nil && os.SameFile(first, second), err
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/torrust/tracker-deployer/environments"
 	"github.com/torrust/tracker-deployer/tasks/vault"
@@ -343,5 +344,24 @@ func TestDropForgetsOneHostAndPurgeAll(t *testing.T) {
 	}
 	if files := p.files(t); !slices.Equal(files, []string{"config/age.key"}) {
 		t.Errorf("left: %v", files)
+	}
+}
+
+func TestAllFilesInOneDirectory(t *testing.T) {
+	p := newProject(t)
+	options := p.options()
+	options.KeyFile = filepath.Join(p.dir, "link", "age.key")
+	os.MkdirAll(filepath.Join(p.dir, "environments"), 0o755)
+	if err := os.Symlink("environments", filepath.Join(p.dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	v, err := vault.Open(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	if _, err := v.Value(ctx, generate("DB", 20), true); err != nil {
+		t.Error(err)
 	}
 }

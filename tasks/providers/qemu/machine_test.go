@@ -65,6 +65,12 @@ func (k *fakeKeys) Pin(host string, keys ...ssh.PublicKey) error {
 var sharedCache = sync.OnceValues(func() (string, error) { return os.MkdirTemp("", "qemu-test-cache") })
 
 func TestMain(m *testing.M) {
+	if dir := os.Getenv(makerVariable); dir != "" {
+		if err := makeMachine(dir, os.Args[1]); err != nil {
+			panic(err)
+		}
+		return
+	}
 	code := m.Run()
 	if dir, err := sharedCache(); err == nil {
 		os.RemoveAll(dir)
