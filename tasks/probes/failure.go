@@ -14,12 +14,16 @@ import (
 
 // A failure is a wrong answer that one can do something about.
 type failure struct {
-	text string
-	hint string
+	text  string
+	hint  string
+	cause error // nil when the text says it all
 }
 
 // Error says what came.
 func (f *failure) Error() string { return f.text }
+
+// Unwrap returns the cause.
+func (f *failure) Unwrap() error { return f.cause }
 
 // Hint says what to do about it.
 func (f *failure) Hint() string { return f.hint }
@@ -75,7 +79,7 @@ func (a *attempt) patiently(ctx context.Context, ask func(context.Context) error
 		err := ask(ctx)
 		missing := absence(err)
 		if missing == "" {
-			if last != "" && errors.Is(err, context.DeadlineExceeded) {
+			if last != "" && errors.Is(err, context.DeadlineExceeded) { // in the middle of another try
 				return a.absent(last)
 			}
 			return err
@@ -105,20 +109,27 @@ func (a *attempt) plain(err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		err = e.Err
 	}
-	timeout, ok := errors.AsType[net.Error](err)
 	switch {
-	case errors.Is(err, context.DeadlineExceeded), ok && timeout.Timeout():
+	case timedOut(err):
 		return &failure{
-			text: fmt.Sprintf("no answer within %s", a.timeout),
-			hint: "see that the service runs and that the firewall lets it in",
+			text:  fmt.Sprintf("no answer within %s", a.timeout),
+			hint:  "see that the service runs and that the firewall lets it in",
+			cause: context.DeadlineExceeded,
 		}
 	case absence(err) != "":
-		return err
+		return &failure{text: absence(err), cause: err}
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Err != nil {
 		return op.Err
 	}
 	return err
+}
+
+// timedOut reports whether err is about time: that of a context, or of the
+// kernel, which may be the earlier one by a moment.
+func timedOut(err error) bool {
+	timeout, ok := errors.AsType[net.Error](err)
+	return errors.Is(err, context.DeadlineExceeded) || ok && timeout.Timeout()
 }
 
 // noRoute reports whether this computer has no way to an address: that says

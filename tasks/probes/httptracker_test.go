@@ -27,6 +27,7 @@ type httpTracker struct {
 	swarm      swarm
 	answered   map[string]int
 	violations []string
+	host       string // of the last request
 	stopped    int
 }
 
@@ -64,6 +65,7 @@ func (h *httpTracker) announceURL() string { return h.URL + h.prefix + "/announc
 func (h *httpTracker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.lock.Lock()
 	defer h.lock.Unlock()
+	h.host = r.Host
 	var what, body string
 	var err error
 	switch r.URL.EscapedPath() {
@@ -235,7 +237,7 @@ func TestAMisbehavingHTTPTrackerIsFoundOut(t *testing.T) {
 		"stride 6":     {at("announce", 2, "d8:intervali1e5:peers0:6:peers66:123456e"), "announce of the leecher: IPv6 is given peers of 6 bytes instead of 18", "dual_stack"},
 		"mapped":       {mapped, "announce of the leecher: was given the peer address ::ffff:127.0.0.1, an IPv4 address in IPv6 form", "dual_stack"},
 		"alone":        {at("announce", 2, "d8:intervali1e5:peers0:e"), "announce of the leecher: the seeder is not among the peers it was given: there are none", ""},
-		"other family": {at("announce", 2, "d8:intervali1e6:peers618:\xfd\x00345678901234\x00\x01\x01\x02e"), "announce of the leecher: announced over IPv4 and is known with fd00:3334:3536:3738:3930:3132:3334:1", "docker-proxy"},
+		"stranger":     {at("announce", 2, "d8:intervali1e6:peers618:\xfd\x00345678901234\x00\x01\x01\x02e"), "announce of the leecher: was given the peer [fd00:3334:3536:3738:3930:3132:3334:1]:258, which nobody announced for this random info-hash", ""},
 		"counts":       {at("scrape", 1, "d5:filesdee"), "scrape: the answer is about 0 info-hashes, the one that was asked for among them: false", ""},
 		"no files":     {at("scrape", 1, "de"), "scrape: the answer has no files", ""},
 		"no scrape":    {at("scrape", 1, "status 404 not found"), `scrape: the status is 404 instead of 200: "not found\n"`, ""},
@@ -245,7 +247,8 @@ func TestAMisbehavingHTTPTrackerIsFoundOut(t *testing.T) {
 		"missing count": {func(w string, _ int, body string) string {
 			return strings.Replace(body, "10:downloadedi0e", "", 1)
 		}, `scrape: the answer has no count "downloaded"`, ""},
-		"now and then": {at("scrape", 1, "hang up"), "scrape: EOF", ""},
+		"now and then": {at("scrape", 1, "hang up"), "scrape: connection closed at once", ""},
+		"once only":    {at("announce", 2, "hang up"), "announce of the leecher: connection closed at once", ""},
 		"long":         {at("announce", 1, strings.Repeat("x", 1<<20+1)), "announce of the seeder: the body is longer than 1048576 bytes", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

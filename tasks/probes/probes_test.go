@@ -3,7 +3,6 @@ package probes_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"regexp"
 	"strings"
@@ -156,27 +155,4 @@ func TestAnInterruptedProbeSaysSo(t *testing.T) {
 	if _, stops := u.state(); stops != 1 {
 		t.Errorf("%d peers were taken back, want the one that was announced", stops)
 	}
-}
-
-func TestEveryAddressOfANameIsAsked(t *testing.T) {
-	t.Parallel()
-	found, err := net.DefaultResolver.LookupNetIP(t.Context(), "ip", "localhost")
-	if err != nil {
-		t.Fatal(err)
-	}
-	u := newUDPTracker(t, "127.0.0.1:0")
-	u.serve(t)
-	port := u.conn.LocalAddr().(*net.UDPAddr).Port
-	got := run(t, environments.Probe{UDPTracker: value(fmt.Sprintf("udp://localhost:%d", port)), Timeout: seconds(2)})
-	var six bool
-	for _, a := range found {
-		six = six || a.Is6() && !a.Is4In6()
-	}
-	if six { // nothing answers there
-		got.fails(t, "udp://localhost:PORT: at ::1: connect: no answer to 3 tries of 500ms", "firewall")
-		return
-	}
-	got.passes(t,
-		`127\.0\.0\.1: the leecher sees the seeder at 127\.0\.0\.1:\d+, the seeder sees the leecher at 127\.0\.0\.1:\d+, interval 2m0s`,
-		`127\.0\.0\.1: scrape counts 1 seeder\(s\), 1 leecher\(s\)`)
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"syscall"
 	"time"
 )
 
@@ -98,7 +97,7 @@ func (a *attempt) hushed(ctx context.Context, p path, address string) error {
 		return nil
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case short.Err() != nil, errors.Is(err, syscall.ETIMEDOUT), errors.Is(err, os.ErrDeadlineExceeded):
+	case short.Err() != nil, timedOut(err):
 		a.report("%ssilent: no answer in %s", p.prefix(), a.quiet())
 		return nil
 	}

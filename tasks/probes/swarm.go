@@ -164,7 +164,11 @@ func sees(answer announcement, p path, self, other *peer) (netip.AddrPort, error
 		}
 	}
 	if other != nil && !found.IsValid() {
-		return found, fmt.Errorf("announce of the %s: the %s is not among the peers it was given: %s", self.name, other.name, list(answer.peers))
+		missing := &failure{text: fmt.Sprintf("announce of the %s: the %s is not among the peers it was given: %s", self.name, other.name, list(answer.peers))}
+		if p.remote.IsValid() && p.remote.Addr().Is6() && p.replaced() {
+			missing.hint = hintReplaced
+		}
+		return found, missing
 	}
 	return found, nil
 }

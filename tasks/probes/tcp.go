@@ -41,9 +41,10 @@ func (a *attempt) connects(ctx context.Context, address string) error {
 	case err := <-heard:
 		return err
 	case <-ctx.Done():
-	case <-time.After(settle):
+		return a.plain(ctx.Err())
+	case <-time.After(min(settle, a.timeout/4)):
+		return nil
 	}
-	return nil
 }
 
 // hostPort reads the target of a TCP probe.

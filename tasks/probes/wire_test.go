@@ -159,6 +159,11 @@ func TestPlausible(t *testing.T) {
 	for _, test := range []struct{ remote, local, seen, want string }{
 		{"127.0.0.1", "127.0.0.1", "127.0.0.1", ""},
 		{"127.0.0.1", "127.0.0.1", "10.0.2.2", ""}, // a user-mode network
+		{"127.0.0.1", "127.0.0.1", "0.0.0.0", ""},  // replaced by the tracker
+		{"::1", "::1", "203.0.113.1", ""},
+		{"127.0.0.1", "127.0.0.1", "::ffff:127.0.0.1", "was given the peer address ::ffff:127.0.0.1, an IPv4 address in IPv6 form"},
+		{"127.0.0.1", "127.0.0.1", "224.0.0.1", "was given the peer address 224.0.0.1, which is no address of a peer"},
+		{"192.0.2.1", "192.168.1.2", "0.0.0.0", "was given the peer address 0.0.0.0, which is no address of a peer"},
 		{"192.0.2.1", "192.168.1.2", "198.51.100.7", ""},
 		{"192.0.2.1", "10.8.0.2", "10.8.0.2", ""}, // a private network with public addresses in it
 		{"192.0.2.1", "192.168.1.2", "172.18.0.1", "announced from outside and is known with 172.18.0.1, an address of a private network"},
