@@ -50,6 +50,8 @@ type globals struct {
 
 // run is the program: it carries out args and returns the exit code.
 func run(ctx context.Context, args []string, s streams) int {
+	out := &results{w: s.Out}
+	s.Out = out
 	p := &program{streams: s}
 	root := p.root()
 	root.SetArgs(args)
@@ -59,6 +61,9 @@ func run(ctx context.Context, args []string, s streams) int {
 	err := root.ExecuteContext(ctx)
 	if interrupted(err) {
 		err = errInterrupted
+	}
+	if werr := out.failed(); err == nil && werr != nil {
+		err = fmt.Errorf("standard output: %w", werr)
 	}
 	p.report(err)
 	code := exitCode(err)

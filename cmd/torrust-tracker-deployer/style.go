@@ -22,6 +22,9 @@ func (p *program) style(w io.Writer) style {
 
 // isTerminal reports whether a stream is a terminal.
 func isTerminal(stream any) bool {
+	if r, ok := stream.(*results); ok {
+		stream = r.w
+	}
 	f, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
