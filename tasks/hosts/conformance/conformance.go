@@ -12,17 +12,19 @@ import (
 	"path"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/torrust/tracker-deployer/tasks/hosts"
 )
 
 // Options say what the machine has.
 type Options struct {
-	Commands bool // a Run really runs
-	Accounts bool // owners are real: user and group "nobody"/"nogroup" are known
-	Kernel   bool // sysctls of the network can be set; they are of this machine alone
-	Nftables bool // nft answers
-	Systemd  bool // systemd runs
+	Commands bool          // a Run really runs
+	Accounts bool          // owners are real: user and group "nobody"/"nogroup" are known
+	Kernel   bool          // sysctls of the network can be set; they are of this machine alone
+	Nftables bool          // nft answers
+	Systemd  bool          // systemd runs
+	Revert   time.Duration // how long a firewall change waits for its confirmation, 0 = 2s; a slow machine needs more to be asked meanwhile
 	Packages []string
 	Docker   bool
 	Image    string // that can be pulled where there is Docker: runs a shell, has sleep

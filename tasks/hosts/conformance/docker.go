@@ -63,9 +63,9 @@ func firewall(t *testing.T, s *suite) {
 
 	// A change that nobody confirms goes back, also when it is applied twice.
 	must(t, m, apply(81, time.Hour))
-	must(t, m, apply(82, 2*time.Second))
+	must(t, m, apply(82, max(s.options.Revert, 2*time.Second)))
 	see(82, hosts.FirewallFact{Loaded: true, Same: true, Pending: true})
-	deadline := time.Now().Add(60 * time.Second)
+	deadline := time.Now().Add(time.Minute + s.options.Revert)
 	for ask[*hosts.FirewallFact](t, m, hosts.FirewallQuery{Table: table, Rules: rules(80)}).Pending {
 		if time.Now().After(deadline) {
 			t.Fatal("the change is still there")

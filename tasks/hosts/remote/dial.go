@@ -25,7 +25,8 @@ type Target struct {
 	Host        string          // name, for errors
 	Address     string          // host:port
 	User        string          // who logs in; any but root needs sudo without a password
-	Signer      ssh.Signer      // the key that logs in
+	Signer      ssh.Signer      // the key that logs in; nil where Signers has it
+	Signers     []ssh.Signer    // more keys, tried after Signer in their order
 	HostKeys    []ssh.PublicKey // accepted from the first packet on
 	Environment string          // id, for the machine's audit log
 
@@ -104,7 +105,7 @@ func (t Target) config() (*ssh.ClientConfig, *error) {
 	verdict := new(error)
 	config := &ssh.ClientConfig{
 		User: t.User,
-		Auth: []ssh.AuthMethod{ssh.PublicKeys(t.Signer)},
+		Auth: []ssh.AuthMethod{ssh.PublicKeys(t.signers()...)},
 		HostKeyCallback: func(_ string, _ net.Addr, key ssh.PublicKey) error {
 			*verdict = t.verify(key)
 			return *verdict
@@ -155,9 +156,31 @@ func (t Target) refusal(ctx context.Context, err, verdict error) error {
 	case strings.Contains(text, "no common algorithm for host key"):
 		return fmt.Errorf("%w: it has none of the recorded type", hosts.ErrHostKey)
 	case strings.Contains(text, "unable to authenticate"):
-		return fmt.Errorf("user %q may not log in with the key %s", t.User, ssh.FingerprintSHA256(t.Signer.PublicKey()))
+		return fmt.Errorf("user %q may not log in with %s", t.User, t.keys())
 	}
 	return lost(ctx, err)
+}
+
+func (t Target) signers() []ssh.Signer {
+	if t.Signer == nil {
+		return t.Signers
+	}
+	return append([]ssh.Signer{t.Signer}, t.Signers...)
+}
+
+// keys names the keys that log in, by fingerprint.
+func (t Target) keys() string {
+	var prints []string
+	for _, s := range t.signers() {
+		prints = append(prints, ssh.FingerprintSHA256(s.PublicKey()))
+	}
+	switch len(prints) {
+	case 0:
+		return "no key"
+	case 1:
+		return "the key " + prints[0]
+	}
+	return "any of the keys " + strings.Join(prints, ", ")
 }
 
 // lost says that the connection is not there, in the words of err.

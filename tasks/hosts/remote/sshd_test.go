@@ -197,3 +197,5 @@ func (s *sandbox) dial(t *testing.T, user string) *remote.Machine {
 	})
 	return m
 }
+
+func itoa(n int) string { return fmt.Sprint(n) }

@@ -18,18 +18,23 @@ die() {
   exit 1
 }
 
-# digest prints the digest of stdin.
-digest() { sha256sum | { read -r sum rest; printf '%s' "$sum"; }; }
+# digest sets sum to the digest of stdin.
+digest() {
+  sum=$(sha256sum) && sum=${sum%% *}
+}
 
-# keyed prints the digest of stdin under the key of the machine.
-keyed() { { printf '%s' "$key"; cat; } | digest; }
+# keyed sets sum to the digest of stdin under the key of the machine.
+keyed() {
+  sum=$({ printf '%s' "$key"; cat; } | sha256sum) && sum=${sum%% *}
+}
 
-# kind PATH prints what is there, "" for nothing.
+# kind PATH sets is to what is there, "" for nothing.
 kind() {
-  if [ -L "$1" ]; then printf link
-  elif [ -f "$1" ]; then printf file
-  elif [ -d "$1" ]; then printf directory
-  elif [ -e "$1" ]; then printf other
+  is=
+  if [ -L "$1" ]; then is=link
+  elif [ -f "$1" ]; then is=file
+  elif [ -d "$1" ]; then is=directory
+  elif [ -e "$1" ]; then is=other
   fi
 }
 
@@ -50,10 +55,7 @@ parents() {
 # store PATH MODE makes PATH a file of root with the bytes of stdin.
 store() {
   parents "$1"
-  rm -f -- "$directory/.torrust-tracker-deployer.new" &&
-    ( umask 077; set -C; cat >"$directory/.torrust-tracker-deployer.new" ) &&
-    chmod -- "$2" "$directory/.torrust-tracker-deployer.new" &&
+  install -m "$2" -o root -g root -- /dev/stdin "$directory/.torrust-tracker-deployer.new" &&
     sync -- "$directory/.torrust-tracker-deployer.new" &&
-    mv -fT -- "$directory/.torrust-tracker-deployer.new" "$1" &&
-    sync -- "$directory"
+    mv -fT -- "$directory/.torrust-tracker-deployer.new" "$1"
 }

@@ -1,20 +1,21 @@
 # Operations on files and the kernel.
 
 # write_file PATH MODE OWNER GROUP SIZE INPLACE REPLACES, content on stdin.
-# REPLACES is "any" or "=VERSION".
+# REPLACES is "any" or "=VERSION". The file is synced before it is renamed; the
+# rename itself is in the journal of the file system in its turn.
 write_file() {
   path=$1 mode=$2 owner=$3 group=$4 size=$5 inplace=$6 replaces=$7
-  is=$(kind "$path")
-  [ "$is" = directory ] && [ "$replaces" = any ] && die "is a directory"
+  kind "$path"
   parents "$path"
   new=$directory/.torrust-tracker-deployer.new
-  rm -f -- "$new" || exit 1
   trap 'rm -f -- "$new"' EXIT
-  ( umask 077; set -C; head -c "$size" >"$new" ) || exit 1
+  install -m "$mode" -o "$owner" -g "$group" -- /dev/stdin "$new" || exit 1
   [ "$(stat -c %s -- "$new")" = "$size" ] || die "the connection ended in the middle"
   if [ "$is" = file ]; then
-    there=$(digest <"$path") || exit 1
-    if [ "$there" = "$(digest <"$new")" ]; then
+    digest <"$path" || exit 1
+    there=$sum
+    digest <"$new" || exit 1
+    if [ "$there" = "$sum" ]; then
       own "$path" "$mode" "$owner" "$group"
       exit
     fi
@@ -22,17 +23,20 @@ write_file() {
   case $is:$replaces in
   *:any) ;;
   file:=s:*) [ "=s:$there" = "$replaces" ] || exit 11 ;;
-  file:=k:*) [ "=k:$(keyed <"$path")" = "$replaces" ] || exit 11 ;;
+  file:=k:*)
+    keyed <"$path"
+    [ "=k:$sum" = "$replaces" ] || exit 11
+    ;;
   *) [ "=$is" = "$replaces" ] || exit 11 ;;
   esac
   [ "$is" = directory ] && die "is a directory"
-  chown -- "$owner:$group" "$new" && chmod -- "$mode" "$new" && sync -- "$new" || exit 1
   if [ "$inplace" = yes ] && [ "$is" = file ]; then
     cat -- "$new" >"$path" && sync -- "$path" || exit 1
     own "$path" "$mode" "$owner" "$group"
     exit 0
   fi
-  mv -fT -- "$new" "$path" && sync -- "$directory"
+  sync -- "$new" && mv -fT -- "$new" "$path" || exit 1
+  trap - EXIT
 }
 
 # make_directory PATH MODE OWNER GROUP ONCE
@@ -42,12 +46,14 @@ make_directory() {
     own "$1" "$2" "$3" "$4"
     exit
   fi
-  [ -n "$(kind "$1")" ] && die "there is a file of that name"
+  kind "$1"
+  [ -z "$is" ] || die "there is a file of that name"
   mkdir -p -- "$1" && chown -- "$3:$4" "$1" && chmod -- "$2" "$1"
 }
 
 remove() {
-  [ -n "$(kind "$1")" ] || exit 10
+  kind "$1"
+  [ -n "$is" ] || exit 10
   rm -rf --one-file-system -- "$1"
 }
 
@@ -90,7 +96,7 @@ set_unit() {
   active=no
   systemctl -q is-active -- "$1" && active=yes
   case $3:$active in
-  : | start:yes | stop:no) exit $did ;;
+  :* | start:yes | stop:no) exit $did ;;
   esac
   if ! systemctl "$3" -- "$1"; then
     systemctl --no-pager --lines=10 status -- "$1" >&2
@@ -103,7 +109,8 @@ save_release() {
   root=$state/releases did=10 newest=0
   ( umask 077; mkdir -p -- "$root/.new" ) && rm -rf -- "$root/.new" && ( umask 077; mkdir -- "$root/.new" ) || exit 1
   for entry in "$1"/* "$1"/.[!.]* "$1"/..?*; do
-    [ -n "$(kind "$entry")" ] && [ "$entry" != "$1/data" ] || continue
+    kind "$entry"
+    [ -n "$is" ] && [ "$entry" != "$1/data" ] || continue
     cp -a -- "$entry" "$root/.new/" || exit 1
   done
   count=0

@@ -29,32 +29,46 @@ system() {
   mark addresses
 }
 
-# inspect VERSIONS PROJECTS REFERENCE… asks docker once for everything.
-# PROJECTS is a list of words with blanks around.
+# inspect VERSIONS PROJECTS REFERENCE… asks docker for everything, with as few
+# of its slow clients as can be. PROJECTS is a list of words with blanks
+# around. Versions come from the package manager where it knows them.
 inspect() {
   have docker || { mark docker; exit 0; }
   versions=$1 projects=$2
   shift 2
-  {
-    [ $# -eq 0 ] || docker image inspect --format \
-      'image {"id":{{json .Id}},"tags":{{json .RepoTags}},"digests":{{json .RepoDigests}},"architecture":{{json .Architecture}}}' "$@"
-    [ "$versions" = no ] || docker version --format 'version {{.Server.Version}}'
-  } 2>/dev/null &
-  [ "$versions" = no ] || compose=$(docker compose version --short 2>/dev/null)
+  [ $# -eq 0 ] || docker image inspect --format \
+    'image {"id":{{json .Id}},"tags":{{json .RepoTags}},"digests":{{json .RepoDigests}},"architecture":{{json .Architecture}}}' "$@" 2>/dev/null &
+  list=$(docker ps -aq --no-trunc --filter label=com.docker.compose.project --filter label=com.docker.compose.oneoff=False \
+    --format '{{.ID}} {{.Label "com.docker.compose.project"}}' 2>/dev/null) || { wait; mark docker; exit 0; }
   set --
-  if [ -n "$projects" ]; then
-    while read -r id project; do
-      case $projects in *" $project "*) set -- "$@" "$id" ;; esac
-    done <<LIST
-$(docker ps -aq --no-trunc --filter label=com.docker.compose.project --filter label=com.docker.compose.oneoff=False \
-      --format '{{.ID}} {{.Label "com.docker.compose.project"}}' 2>/dev/null)
+  while read -r id project; do
+    case $projects in *" $project "*) set -- "$@" "$id" ;; esac
+  done <<LIST
+$list
 LIST
-  fi
   wait
-  [ -z "$compose" ] || printf 'compose %s\n' "$compose"
+  [ "$versions" = no ] || docker_versions
   [ $# -eq 0 ] || docker container inspect --format \
     'container {"id":{{json .Id}},"image":{{json .Image}},"status":{{json .State.Status}},"started":{{json .State.StartedAt}},"health":{{with .State.Health}}{{json .Status}}{{else}}""{{end}},"restarts":{{json .RestartCount}},"policy":{{json .HostConfig.RestartPolicy.Name}},"labels":{{json .Config.Labels}}}' "$@"
   mark docker
+}
+
+docker_versions() {
+  engine= plugin=
+  if have dpkg-query; then
+    while read -r status package version; do
+      version=${version#*:}
+      case $status:$package in
+      installed:docker.io | installed:docker-ce) engine=${version%%-*} ;;
+      installed:docker-compose | installed:docker-compose-v2 | installed:docker-compose-plugin) plugin=${version%%-*} ;;
+      esac
+    done <<LIST
+$(dpkg-query -W -f '${db:Status-Status} ${Package} ${Version}\n' docker.io docker-ce docker-compose docker-compose-v2 docker-compose-plugin 2>/dev/null)
+LIST
+  fi
+  [ -n "$engine" ] || engine=$(docker version --format '{{.Server.Version}}' 2>/dev/null)
+  [ -n "$plugin" ] || plugin=$(docker compose version --short 2>/dev/null)
+  printf 'version %s\ncompose %s\n' "$engine" "$plugin"
 }
 
 # files DIGESTS PATH… answers for files; DIGESTS has a word per path, "-" where
@@ -91,9 +105,11 @@ files() {
 # secret INDEX PATH compares a file with the bytes of stdin under the key.
 secret() {
   if [ -f "$2" ] && [ ! -L "$2" ]; then
-    there=$(keyed <"$2") same=yes
-    [ "$there" = "$(keyed)" ] || { same=no; head -c 262144 -- "$2"; }
-    mark secret "$1" "$same" "$there"
+    keyed <&0
+    wanted=$sum same=yes
+    keyed <"$2"
+    [ "$wanted" = "$sum" ] || { same=no; head -c 262144 -- "$2"; }
+    mark secret "$1" "$same" "$sum"
   fi
 }
 

@@ -46,14 +46,17 @@ step() {
 audit() {
   [ -d "$state" ] || return 0
   [ -n "$now" ] || now=$(date -u +%Y-%m-%dT%H:%M:%SZ)
-  ( umask 027; printf '%s %s %s: %s\n' "$now" "$environment" "$1" "$2" >>"$state/audit.log" ) 2>/dev/null || :
+  printf '%s %s %s: %s\n' "$now" "$environment" "$1" "$2" 2>/dev/null >>"$state/audit.log" || :
 }
 
 # need_key reads the key of the machine, or makes one up that lock will keep.
 need_key() {
   [ -n "$key" ] && return
   [ -r "$state/key" ] && read -r key <"$state/key"
-  [ -n "$key" ] || key=$(head -c 32 /dev/urandom | digest)
+  [ -n "$key" ] || {
+    sum=$(head -c 32 /dev/urandom | sha256sum)
+    key=${sum%% *}
+  }
 }
 
 # lock WHO takes the machine for this run and answers free, held or busy.
@@ -80,6 +83,7 @@ lock() {
   locked=1
   printf 'pid %s, %s, since %s' "$$" "$1" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >"$state/lock"
   need_key
+  [ -e "$state/audit.log" ] || ( umask 027; : >>"$state/audit.log" )
   [ -s "$state/key" ] || printf '%s\n' "$key" | store "$state/key" 600
   mark lock free
 }
