@@ -119,6 +119,13 @@ func TestTrackerOptions(t *testing.T) {
 			has:       `"name":"net.ipv6.bindv6only","value":{"kind":"literal","text":"1"}`,
 		},
 		{
+			arguments: "listed = True",
+			ports:     "6969/udp, 7070/tcp, 127.0.0.1:1212/tcp, 127.0.0.1:1313/tcp",
+			endpoints: "tracker:6969,tracker:7070,tracker:1212",
+			probes:    "tracker-http-7070 tracker-api tracker-api-refused tracker-health",
+			has:       `"extra":{"map":[{"key":"stop_signal","value":{"text":{"kind":"literal","text":"SIGINT"}}}]}`,
+		},
+		{
 			arguments: "dual_stack = False",
 			ports:     "0.0.0.0:6969/udp, 0.0.0.0:7070/tcp, 127.0.0.1:1212/tcp, 127.0.0.1:1313/tcp",
 			endpoints: "tracker:6969,tracker:7070,tracker:1212",
