@@ -61,7 +61,8 @@ func describeDone(e tasks.NodeDone) sentence {
 	switch {
 	case e.Error != "":
 		s.failed = true
-		s.text = fmt.Sprintf("failed after %s: %s", seconds(e.Took), e.Error)
+		first, _, _ := strings.Cut(e.Error, "\n") // all of it comes at the end
+		s.text = fmt.Sprintf("failed after %s: %s", seconds(e.Took), first)
 	case e.Act == tasks.ActNone:
 		s.level = 1
 		s.text = done[e.Act]

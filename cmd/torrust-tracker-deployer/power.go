@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -157,9 +158,13 @@ func trimKind(name, kind string) string { return strings.TrimPrefix(name, kind+"
 
 // notRunning says why a host cannot be reached.
 func notRunning(h environments.Host, s tasks.Status) error {
-	text := fmt.Sprintf("vm:%s is %s", h.Name, s.State)
+	text, next := fmt.Sprintf("it is %s", s.State), "start it first"
 	if s.Reason != "" {
 		text += ": " + s.Reason
 	}
-	return &hosts.StepError{Host: h.Name, Step: "connect", Cause: fmt.Errorf("%s", text), Next: "start it first"}
+	if s.State == tasks.StateUnreachable {
+		next = "see that it is up and answers on its ssh port"
+	}
+	cause := &hosts.StepError{Host: h.Name, Step: "connect", Cause: errors.New(text), Next: next}
+	return &tasks.NodeError{Node: "vm:" + h.Name, Position: h.Position, Cause: cause}
 }

@@ -86,6 +86,9 @@ func (d *deployment) run(ctx context.Context, s tasks.Selection, o *runOptions) 
 		return err
 	}
 	defer plan.Close()
+	if err := d.reachable(plan, o.keepGoing); err != nil {
+		return err
+	}
 	if err := d.consent(m, plan, o); err != nil {
 		return err
 	}
@@ -100,6 +103,18 @@ func (d *deployment) run(ctx context.Context, s tasks.Selection, o *runOptions) 
 		return nil
 	}
 	return d.test(ctx, m)
+}
+
+// reachable refuses a plan with a machine that runs and does not answer: what
+// is on it cannot be known. With --keep-going the others are worked on.
+func (d *deployment) reachable(plan *tasks.Plan, keepGoing bool) error {
+	var errs []error
+	for _, h := range plan.Hosts {
+		if host, ok := d.env.Host(h.Host); ok && h.State == tasks.StateUnreachable && !keepGoing {
+			errs = append(errs, notRunning(host, tasks.Status{State: h.State, Reason: h.Reason}))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // test runs the target test.

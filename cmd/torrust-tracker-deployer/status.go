@@ -122,7 +122,7 @@ func (p *program) showStatus(r statusReport) {
 				continue // said already
 			}
 			text := needs[s.Act]
-			if s.Reason != "" {
+			if s.Reason != "" && s.Act != tasks.ActUnknown { // above, once for the machine
 				text += ": " + stripControl(s.Reason)
 			}
 			fmt.Fprintf(p.Out, "  %s %s\n", s.Node, style.act(s.Act, text))
