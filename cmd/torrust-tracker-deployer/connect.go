@@ -30,23 +30,31 @@ func (d *deployment) connect(ctx context.Context, h environments.Host, s tasks.S
 	if err != nil {
 		return nil, err
 	}
-	keys, err := d.logins(h)
-	if err != nil {
+	if target.Signers, err = d.logins(h); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	waiting, end := d.watched(ctx, h)
-	m, err := d.dial(waiting, target, keys, progress)
-	end()
+	defer end()
+	if !d.writes {
+		return machineOf(remote.Dial(waiting, target))
+	}
+	m, err := remote.Await(waiting, target, progress)
 	if err != nil {
 		return nil, err
 	}
-	if !d.writes {
-		return m, nil
-	}
 	if err := d.renew(ctx, h, m, progress); err != nil {
 		_ = m.Close()
+		return nil, err
+	}
+	return m, nil
+}
+
+// machineOf keeps a nil *remote.Machine from becoming a Machine that is not
+// nil.
+func machineOf(m *remote.Machine, err error) (hosts.Machine, error) {
+	if err != nil {
 		return nil, err
 	}
 	return m, nil

@@ -1,15 +1,11 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"net"
 	"os"
 	"path/filepath"
 
 	"github.com/torrust/tracker-deployer/environments"
-	"github.com/torrust/tracker-deployer/tasks/hosts"
-	"github.com/torrust/tracker-deployer/tasks/hosts/remote"
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
 )
@@ -56,31 +52,4 @@ func (p *program) ownKeys() []ssh.Signer {
 		}
 	}
 	return keys
-}
-
-// dial connects with the first of the keys that the machine takes.
-func (d *deployment) dial(ctx context.Context, t remote.Target, keys []ssh.Signer, progress func(string)) (m *remote.Machine, err error) {
-	for _, key := range keys {
-		t.Signer = key
-		if d.writes {
-			m, err = remote.Await(ctx, t, progress)
-		} else {
-			m, err = remote.Dial(ctx, t)
-		}
-		if err == nil || ctx.Err() != nil || !refused(err) {
-			return m, err
-		}
-	}
-	return nil, err
-}
-
-// refused reports whether the machine was reached and known, and did not let
-// us in.
-func refused(err error) bool {
-	for _, other := range []error{hosts.ErrConnection, hosts.ErrTimeout, hosts.ErrHostKey} {
-		if errors.Is(err, other) {
-			return false
-		}
-	}
-	return true
 }

@@ -53,7 +53,7 @@ exec cat
 `
 
 // machine starts a sandbox that user torrust may log in to with the key in
-// ~/.ssh. It sets PORT and FINGERPRINT.
+// ~/.ssh, and not with that in the file stranger. It sets PORT and FINGERPRINT.
 func machine(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 0 {
 		ts.Fatalf("usage: machine")
@@ -63,6 +63,9 @@ func machine(ts *testscript.TestScript, neg bool, args []string) {
 	dir := filepath.Join(ts.Getenv("HOME"), ".ssh")
 	ts.Check(os.MkdirAll(dir, 0o700))
 	ts.Check(os.WriteFile(filepath.Join(dir, "id_ed25519"), userPEM, 0o600))
+
+	stranger, _ := newKey(ts)
+	ts.Check(os.WriteFile(ts.MkAbs("stranger"), stranger, 0o600))
 
 	port := freePort(ts)
 	cmd := exec.Command("sh", "-c", sandbox)
