@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"strings"
 )
 
@@ -90,13 +89,22 @@ func nameservers(path string) []string {
 	return out
 }
 
-// prepareTap makes the machine's network interface, a port of the bridge.
-func (v *vm) prepareTap(ctx context.Context) error {
-	name := v.state.Bridge.Name
-	if _, err := os.Stat(filepath.Join("/sys/class/net", name, "bridge")); err != nil {
+// checkBridge reports as an error that the declared bridge is not there.
+func (v *vm) checkBridge(ctx context.Context) error {
+	if v.spec.Network == nil {
+		return nil
+	}
+	name := v.spec.Network.Name
+	out, err := run(ctx, "ip", "-o", "link", "show", "dev", name, "type", "bridge")
+	if err != nil || len(out) == 0 {
 		return &hinted{fmt.Errorf("there is no bridge %q on this computer", name),
 			fmt.Sprintf("make one, for example: ip link add %s type bridge && ip link set %s up", name, name)}
 	}
+	return nil
+}
+
+// prepareTap makes the machine's network interface, a port of the bridge.
+func (v *vm) prepareTap(ctx context.Context) error {
 	tap := v.tap()
 	if _, err := net.InterfaceByName(tap); err != nil {
 		if _, err := run(ctx, "ip", "tuntap", "add", "dev", tap, "mode", "tap"); err != nil {
@@ -106,7 +114,7 @@ func (v *vm) prepareTap(ctx context.Context) error {
 			return err
 		}
 	}
-	_, err := run(ctx, "ip", "link", "set", "dev", tap, "master", name, "up")
+	_, err := run(ctx, "ip", "link", "set", "dev", tap, "master", v.state.Bridge.Name, "up")
 	return err
 }
 

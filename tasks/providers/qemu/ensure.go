@@ -103,7 +103,7 @@ func (v *vm) prepare(ctx context.Context, progress func(string)) error {
 			return needed(program, err)
 		}
 	}
-	if err := v.canGrow(); err != nil {
+	if err := errors.Join(v.canGrow(), v.checkBridge(ctx)); err != nil {
 		return err
 	}
 	switch {

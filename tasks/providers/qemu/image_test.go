@@ -278,3 +278,17 @@ func TestTheVerdictIsRemembered(t *testing.T) {
 		}
 	}
 }
+
+func TestABridgeThatIsNotThere(t *testing.T) {
+	l := newLab(t)
+	h := l.host(t, "web")
+	h.Provider.QEMU.Network = &environments.Bridge{Name: "no-bridge", IPv4: "192.0.2.5/24"}
+	_, err := l.Ensure(t.Context(), h, l.progress)
+	var hint interface{ Hint() string }
+	if err == nil || !strings.Contains(err.Error(), `there is no bridge "no-bridge"`) || !errors.As(err, &hint) {
+		t.Errorf("error %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(l.Directory("web"), diskFile)); err == nil {
+		t.Error("a disk was made nevertheless")
+	}
+}
