@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+	"golang.org/x/sys/unix"
 
 	"github.com/torrust/tracker-deployer/environments"
 	"github.com/torrust/tracker-deployer/tasks"
@@ -206,6 +207,10 @@ func TestALife(t *testing.T) {
 	}
 	s := l.ensure(t, h)
 	pid := l.pid(t, h)
+	// Ctrl-C and a closed terminal reach our session, not the machine.
+	if session, err := unix.Getsid(pid); err != nil || session != pid {
+		t.Errorf("session %d of process %d (%v)", session, pid, err)
+	}
 	if s.Outputs["ipv4"] != "127.0.0.1" || s.Outputs["port:36969"] == "" || s.Outputs["port:37070"] == "" || s.Address != "127.0.0.1:"+s.Outputs["port:22"] {
 		t.Errorf("outputs %v, address %s", s.Outputs, s.Address)
 	}
