@@ -72,8 +72,16 @@ type FileFact struct {
 	Mode    string // four octal digits
 	Owner   string // name, or number where there is none
 	Group   string
+	UID     string // the same as numbers; "" where the machine knows names only
+	GID     string
 	Size    int64
 	Content []byte // when it differs, at most 256 KiB
+}
+
+// Belongs reports whether the file has this owner and group, each a name or a
+// number.
+func (f *FileFact) Belongs(owner, group string) bool {
+	return (f.Owner == owner || f.UID == owner) && (f.Group == group || f.GID == group)
 }
 
 // PackageQuery asks for installed packages of the distribution.

@@ -21,6 +21,9 @@ func units(t *testing.T, s *suite) {
 	defer func() {
 		must(t, m, hosts.SetUnit{Name: name, Action: "stop"}, hosts.Remove{Path: file.Path})
 	}()
+	if ask[*hosts.UnitFact](t, m, hosts.UnitQuery{Name: name}).Exists { // of a run that was cut short
+		must(t, m, hosts.SetUnit{Name: name, Action: "stop"})
+	}
 	must(t, m, file)
 	changes(t, m, hosts.SetUnit{Name: name, Enabled: true})
 	see(hosts.UnitFact{Exists: true, Enabled: true})
@@ -100,7 +103,7 @@ func stack(image, extra string, names ...string) []byte {
 	b.WriteString("services:\n")
 	for _, name := range names {
 		fmt.Fprintf(&b, "  %s:\n    image: %q\n    command: [sleep, '1000']\n    restart: unless-stopped\n    stop_grace_period: 1s\n"+
-			"    labels: {conformance: '1'%s}\n    healthcheck: {test: [CMD, 'true'], interval: 1s, start_period: 30s, start_interval: 1s}\n", name, image, extra)
+			"    labels: {conformance: '1'%s}\n    healthcheck: {test: [CMD, 'true'], interval: 60s, timeout: 30s, start_period: 60s, start_interval: 2s}\n", name, image, extra)
 	}
 	return []byte(b.String())
 }

@@ -18,7 +18,6 @@ type answers struct {
 
 	files      []*hosts.FileFact
 	system     hosts.SystemFact
-	route6     bool
 	installed  map[string]string
 	parameters map[string]string
 	unitBlocks []string
@@ -130,6 +129,7 @@ func (a *answers) stat(text string) error {
 		f := a.files[i]
 		f.Mode = fmt.Sprintf("%04o", mode&0o7777)
 		f.Owner, f.Group = account(w[4], w[1]), account(w[5], w[2])
+		f.UID, f.GID = w[1], w[2]
 		f.Type = "other"
 		switch mode & 0o170000 {
 		case 0o100000:

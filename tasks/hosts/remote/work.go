@@ -74,7 +74,7 @@ func (m *Machine) runWork(o hosts.Run) (work, error) {
 	if w.deadline <= 0 {
 		w.deadline = runDeadline
 	}
-	text := "unset LC_ALL\n"
+	text := "export PATH=\"$login_path\"\nunset LC_ALL login_path\n"
 	argv := append([]string{}, o.Argv...)
 	if o.Root {
 		text += "cd /root 2>/dev/null || cd /\nexport HOME=/root USER=root LOGNAME=root\n"

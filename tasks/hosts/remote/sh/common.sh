@@ -4,7 +4,9 @@
 # says how.
 
 export LC_ALL=C
-export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
+# Our own tools are found at the first try; a user's command gets login_path.
+[ -n "$login_path" ] || export login_path="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
+export PATH="/usr/bin:/bin:/usr/sbin:/sbin:$login_path"
 umask 022
 unset SUDO_COMMAND SUDO_USER SUDO_UID SUDO_GID CDPATH ENV
 

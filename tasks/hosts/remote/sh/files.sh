@@ -80,21 +80,38 @@ set_sysctl() {
   exit $did
 }
 
+# unit_state NAME sets load, enabled, active and stale.
+unit_state() {
+  load= enabled=no active=no stale=
+  while read -r property; do
+    case $property in
+    LoadState=*) load=${property#*=} ;;
+    UnitFileState=enabled | UnitFileState=enabled-runtime | UnitFileState=static | UnitFileState=alias | UnitFileState=indirect | UnitFileState=generated) enabled=yes ;;
+    ActiveState=active | ActiveState=reloading) active=yes ;;
+    NeedDaemonReload=yes) stale=yes ;;
+    esac
+  done <<LIST
+$(systemctl show -p LoadState,UnitFileState,ActiveState,NeedDaemonReload -- "$1")
+LIST
+}
+
 # set_unit NAME ENABLED ACTION
 set_unit() {
   have systemctl && [ -d /run/systemd/system ] || { printf 'there is no systemd\n'; exit 12; }
-  systemctl daemon-reload || exit 1
-  [ "$(systemctl show -p LoadState --value -- "$1")" = loaded ] || die "unit $1 not found"
+  unit_state "$1"
+  # Reading everything again takes systemd long: only where there is news.
+  if [ -n "$stale" ] || [ "$load" != loaded ]; then
+    systemctl daemon-reload || exit 1
+    unit_state "$1"
+  fi
+  [ "$load" = loaded ] || die "unit $1 not found"
   did=10
-  if systemctl -q is-enabled -- "$1" >/dev/null 2>&1; then was=yes; else was=no; fi
-  if [ "$was" != "$2" ]; then
+  if [ "$enabled" != "$2" ]; then
     verb=disable
     [ "$2" = yes ] && verb=enable
     systemctl -q "$verb" -- "$1" || exit 1
     did=0
   fi
-  active=no
-  systemctl -q is-active -- "$1" && active=yes
   case $3:$active in
   :* | start:yes | stop:no) exit $did ;;
   esac

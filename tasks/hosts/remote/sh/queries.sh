@@ -38,7 +38,7 @@ inspect() {
   shift 2
   [ $# -eq 0 ] || docker image inspect --format \
     'image {"id":{{json .Id}},"tags":{{json .RepoTags}},"digests":{{json .RepoDigests}},"architecture":{{json .Architecture}}}' "$@" 2>/dev/null &
-  list=$(docker ps -aq --no-trunc --filter label=com.docker.compose.project --filter label=com.docker.compose.oneoff=False \
+  list=$(docker ps -a --no-trunc --filter label=com.docker.compose.project --filter label=com.docker.compose.oneoff=False \
     --format '{{.ID}} {{.Label "com.docker.compose.project"}}' 2>/dev/null) || { wait; mark docker; exit 0; }
   set --
   while read -r id project; do
