@@ -12,9 +12,11 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/torrust/tracker-deployer/internal/demo"
 	"github.com/torrust/tracker-deployer/internal/lab"
 )
 
@@ -53,6 +55,51 @@ func Unit(ctx context.Context) error {
 		return err
 	}
 	return run(ctx, "go", append([]string{"test"}, packages...)...)
+}
+
+// Demo deploys environments/demo.star on a virtual machine of this computer, and tests it.
+func Demo(ctx context.Context) error {
+	if err := install(ctx, lab.ForImages, lab.ForMachines); err != nil {
+		return err
+	}
+	if err := Build(ctx); err != nil {
+		return err
+	}
+	root, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	return demo.Demo{Root: root, Program: filepath.Join(root, "bin", program), Out: os.Stdout}.Run(ctx)
+}
+
+// E2e runs the tests on real machines.
+func E2e(ctx context.Context) error {
+	if err := install(ctx, lab.ForImages, lab.ForMachines, lab.ForTests); err != nil {
+		return err
+	}
+	return run(ctx, "go", append([]string{"test", "-count=1", "-timeout=60m"}, realMachines...)...)
+}
+
+// Test runs everything: lint, unit and script tests, and the tests on real machines.
+func Test(ctx context.Context) error {
+	if err := install(ctx, lab.ForImages, lab.ForMachines, lab.ForTests); err != nil {
+		return err
+	}
+	if err := Lint(ctx); err != nil {
+		return err
+	}
+	if err := Images(ctx); err != nil {
+		return err
+	}
+	return run(ctx, "go", "test", "-timeout=60m", "./...")
+}
+
+// Bench measures the program beside other tools, in ratios.
+func Bench(ctx context.Context) error {
+	if err := install(ctx, lab.ForTests); err != nil {
+		return err
+	}
+	return run(ctx, "go", "run", "./internal/bench")
 }
 
 // Lint checks format, vet, staticcheck and known vulnerabilities.

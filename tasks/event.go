@@ -77,6 +77,7 @@ type RunDone struct {
 type Summary struct {
 	Changed   int           `json:"changed"`
 	Unchanged int           `json:"unchanged"`
+	Ran       int           `json:"ran"` // tasks and probes
 	Failed    int           `json:"failed"`
 	Skipped   int           `json:"skipped"`
 	Took      time.Duration `json:"took"`

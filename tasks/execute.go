@@ -294,6 +294,8 @@ func (r *run) end(ctx context.Context, id string, act Act, took time.Duration, e
 		r.fail(&NodeError{Node: id, Position: s.Position, Cause: err})
 	case act == ActNone:
 		r.summary.Unchanged++
+	case act == ActRun:
+		r.summary.Ran++
 	default:
 		r.summary.Changed++
 	}

@@ -174,11 +174,13 @@ func machineChange(s Status) Change {
 	switch {
 	case s.State == StateAbsent:
 		c.Act = ActCreate
+	case s.State == StateUnreachable:
+		c.Act = ActUnknown
+	case s.Replace:
+		c.Act = ActReplace
 	case s.State == StateStopped:
 		c.Act = ActUpdate
 		c.Fields = append([]FieldChange{{Name: "state", Old: string(StateStopped), New: string(StateRunning)}}, c.Fields...)
-	case s.Replace:
-		c.Act = ActReplace
 	case len(s.Changes) > 0:
 		c.Act = ActUpdate
 	}

@@ -63,7 +63,7 @@ func (c content) diff(s *tasks.Scope, facts hosts.Facts) (*tasks.FileChange, []h
 	if !ok {
 		f = &hosts.FileFact{}
 	}
-	if f.Type == "file" && f.Same && f.Mode == c.Mode && f.Owner == c.Owner && f.Group == c.Group {
+	if f.Type == "file" && f.Same && f.Mode == c.Mode && f.Belongs(c.Owner, c.Group) {
 		return nil, nil, nil
 	}
 	if f.Type == "directory" {
@@ -139,6 +139,15 @@ func maskLine(line string, heads [][2]string) string {
 	return line
 }
 
+// rights is how mode and owner differ.
+func (c content) rights(facts hosts.Facts) tasks.FieldChange {
+	f, _ := hosts.Find[*hosts.FileFact](facts, hosts.FileQuery{Path: c.Path})
+	return tasks.FieldChange{
+		Name: c.Path, Old: fmt.Sprintf("%s %s:%s", f.Mode, f.Owner, f.Group),
+		New: fmt.Sprintf("%s %s:%s", c.Mode, c.Owner, c.Group),
+	}
+}
+
 func isUnknown(err error) bool {
 	_, ok := errors.AsType[*tasks.Unknown](err)
 	return ok
@@ -179,6 +188,9 @@ func (r files) Diff(s *tasks.Scope, facts hosts.Facts) (tasks.Change, error) {
 			there = true
 		}
 		if f != nil {
+			if f.Diff == "" {
+				change.Fields = append(change.Fields, c.rights(facts))
+			}
 			change.Files = append(change.Files, *f)
 			change.Operations = append(change.Operations, ops...)
 		}

@@ -214,7 +214,7 @@ func (r directories) Diff(_ *tasks.Scope, facts hosts.Facts) (tasks.Change, erro
 			c.Fields = append(c.Fields, tasks.FieldChange{Name: d.Path, New: d.Mode + " " + d.Owner})
 		case f.Type != "directory":
 			return c, fmt.Errorf("%s is there and is not a directory", d.Path)
-		case !d.Once && (f.Mode != d.Mode || f.Owner != d.Owner || f.Group != d.Group):
+		case !d.Once && (f.Mode != d.Mode || !f.Belongs(d.Owner, d.Group)):
 			if c.Act == "" {
 				c.Act = tasks.ActUpdate
 			}

@@ -22,6 +22,7 @@ import (
 // What can be wrong with a machine is said with its host, what was being
 // done, the cause and what to do.
 func TestErrors(t *testing.T) {
+	t.Parallel()
 	s := newSandbox(t)
 	const tiny = hosts.StackDirectory + "/tiny"
 	for _, c := range []struct {
@@ -190,6 +191,7 @@ func entries(t *testing.T, m hosts.Machine, dir string) string {
 
 // A lost operator leaves no lock, no process and no half-written file.
 func TestLostOperator(t *testing.T) {
+	t.Parallel()
 	s := newSandbox(t)
 	m := s.dial(t, "torrust")
 	started := make(chan struct{}, 10)
@@ -216,6 +218,7 @@ func TestLostOperator(t *testing.T) {
 
 // What only looks leaves no trace, and neither does a change of nothing.
 func TestNoTrace(t *testing.T) {
+	t.Parallel()
 	s := newSandbox(t)
 	m := s.dial(t, "root")
 	observe(t, m, hosts.SystemQuery{}, hosts.ManifestQuery{}, hosts.FileQuery{Path: "/etc/hostname", Secret: []byte("x")}, hosts.PackageQuery{Names: []string{"sudo"}})
@@ -243,6 +246,7 @@ func TestNoTrace(t *testing.T) {
 // The key of a machine does not change, and a version from before it was kept
 // holds afterwards.
 func TestSecretBeforeKey(t *testing.T) {
+	t.Parallel()
 	s := newSandbox(t)
 	m := s.dial(t, "root")
 	name := filepath.Join("/proc", itoa(s.pid), "root/etc/planted")

@@ -11,6 +11,7 @@ import (
 )
 
 func TestRenewHostKey(t *testing.T) {
+	t.Parallel()
 	s := newSandbox(t)
 	interrupted := errors.New("interrupted")
 	var first ssh.PublicKey
@@ -51,6 +52,7 @@ func TestRenewHostKey(t *testing.T) {
 }
 
 func TestFirstUse(t *testing.T) {
+	t.Parallel()
 	s := newSandbox(t)
 	target := s.target("root")
 	target.HostKeys = nil

@@ -39,7 +39,9 @@ import (
 // How long things may take, and how often we give a sign of life.
 const (
 	batchDeadline = 3 * time.Minute
-	lockDeadline  = 10 * time.Minute // for what a lost run left behind
+	lockDeadline  = 10 * time.Minute // for what a lost run left at work
+	lockPatience  = 10 * time.Second // for a run that may be ending
+	farewell      = 10 * time.Second // for our runner to end
 	keepalive     = 15 * time.Second
 	maxSessions   = 4
 )
@@ -65,14 +67,35 @@ type stored struct {
 	version  string
 }
 
-// Close ends the connection and with it the runner and its lock.
+// Close ends the runner, so that its lock is free for the next run when Close
+// returns, and the connection.
 func (m *Machine) Close() error {
 	var err error
 	m.closing.Do(func() {
+		if m.mu.TryLock() { // else a batch is under way, and is cut off
+			m.dismiss()
+			m.mu.Unlock()
+		}
 		close(m.done)
 		err = m.client.Close()
 	})
 	return err
+}
+
+// dismiss tells the runner that nothing more will come and waits for its end.
+// Called with mu held.
+func (m *Machine) dismiss() {
+	r := m.runner
+	if r == nil {
+		return
+	}
+	m.runner, m.locked = nil, false
+	close(r.dead)
+	over := time.AfterFunc(farewell, func() { r.session.Close() })
+	defer over.Stop()
+	if r.stdin.Close() == nil {
+		_ = r.session.Wait() // however it ends, it has ended
+	}
 }
 
 // Batches returns how many batches went down the connection: one per Observe,
@@ -146,8 +169,14 @@ func (m *Machine) failed(step string, err error) error {
 func (m *Machine) lock(ctx context.Context, progress func(string)) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	waited := false
-	for deadline := time.Now().Add(lockDeadline); !m.locked; {
+	said := map[string]bool{}
+	wait := func(line string) {
+		if !said[line] {
+			progress(line)
+		}
+		said[line] = true
+	}
+	for start := time.Now(); !m.locked; {
 		pieces, err := m.batch(ctx, &script{text: "lock " + quote(operator())})
 		if err != nil {
 			return err
@@ -155,21 +184,22 @@ func (m *Machine) lock(ctx context.Context, progress func(string)) error {
 		if len(pieces) == 0 || len(pieces[0].words) != 2 {
 			return errors.New("the runner did not answer for the lock")
 		}
+		body := string(pieces[0].body)
 		switch pieces[0].words[1] {
 		case "free":
 			m.locked = true
 		case "held":
-			return fmt.Errorf("%w: %s", hosts.ErrLocked, pieces[0].body)
+			if time.Since(start) > lockPatience {
+				return fmt.Errorf("%w: %s", hosts.ErrLocked, body)
+			}
+			wait("waiting for another run to end: " + body)
 		case "busy":
-			if time.Now().After(deadline) {
+			if time.Since(start) > lockDeadline {
 				return fmt.Errorf("%w: an operation of an earlier run is still at work", hosts.ErrLocked)
 			}
-			if !waited {
-				progress("waiting for an operation of an earlier run")
-			}
-			waited = true
+			wait("waiting for an operation of an earlier run")
 		default:
-			return hosts.Explain(string(pieces[0].body))
+			return hosts.Explain(body)
 		}
 	}
 	return nil

@@ -17,6 +17,7 @@ import (
 // Long operations run beside each other, at most four, and a batch is answered
 // meanwhile.
 func TestLongSessions(t *testing.T) {
+	t.Parallel()
 	s := newSandbox(t)
 	m := s.dial(t, "root")
 	apply(t, m, hosts.MakeDirectory{Path: hosts.StackDirectory + "/now", Mode: "0755"})
@@ -50,6 +51,7 @@ func TestLongSessions(t *testing.T) {
 
 // A new run waits for what an earlier one left at work, and says so.
 func TestLeftAtWork(t *testing.T) {
+	t.Parallel()
 	s := newSandbox(t)
 	first := s.dial(t, "root")
 	apply(t, first, hosts.MakeDirectory{Path: hosts.StackDirectory, Mode: "0755"})
@@ -72,6 +74,7 @@ func TestLeftAtWork(t *testing.T) {
 }
 
 func TestLockedByName(t *testing.T) {
+	t.Parallel()
 	s := newSandbox(t)
 	make := hosts.MakeDirectory{Path: hosts.StackDirectory, Mode: "0755"}
 	apply(t, s.dial(t, "root"), make)
@@ -83,6 +86,7 @@ func TestLockedByName(t *testing.T) {
 }
 
 func TestAwait(t *testing.T) {
+	t.Parallel()
 	s := newSandbox(t)
 	target := s.target("root")
 	target.Connect, target.Address = nil, "127.0.0.1:1" // nobody listens there
@@ -100,6 +104,7 @@ func TestAwait(t *testing.T) {
 }
 
 func TestExec(t *testing.T) {
+	t.Parallel()
 	s := newSandbox(t)
 	m := s.dial(t, "torrust")
 	for _, c := range []struct {

@@ -1,0 +1,104 @@
+package e2e
+
+import (
+	"math/rand/v2"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// kills is how often a first deployment is killed.
+const kills = 10
+
+// managed prints everything that is managed on the machine by content, without
+// ids, times and keys.
+const managed = `
+cd / && find opt/torrust-tracker-deployer var/lib/torrust-tracker-deployer etc/torrust-tracker-deployer etc/docker etc/apt/apt.conf.d \
+    etc/apt/torrust-tracker-deployer.list etc/sysctl.d etc/modules-load.d etc/systemd/system \
+    \( -name audit.log -o -name key -o -name 'lock*' -o -path '*/docker/key.json' -o -path '*/data/*' \) -prune -o -printf '%p %y %m %u %g %l\n' | sort
+cd / && find opt/torrust-tracker-deployer var/lib/torrust-tracker-deployer etc/torrust-tracker-deployer etc/docker/daemon.json etc/apt/apt.conf.d \
+    etc/apt/torrust-tracker-deployer.list etc/sysctl.d etc/modules-load.d \
+    \( -name audit.log -o -name key -o -name 'lock*' -o -path '*/data/*' \) -prune -o -type f -print0 | sort -z | xargs -0 sha256sum
+docker ps -aq | xargs -r docker inspect --format '{{.Name}} {{.State.Status}} {{.State.Health.Status}} {{.Image}} {{json .Config.Labels}}' | sort
+docker image ls --digests --format '{{.Repository}} {{.Digest}}' | sort
+nft -s list table inet torrust_guard
+sysctl net.netfilter.nf_conntrack_max net.netfilter.nf_conntrack_udp_timeout
+systemctl is-enabled docker torrust-tracker-deployer-firewall
+`
+
+// smallStar is an environment that deploys quickly and has one of each kind.
+func smallStar() string {
+	text := labStar("")
+	from := strings.Index(text, "trk = tracker(")
+	to := strings.Index(text[from:], "\n")
+	return text[:from] + `token = secret("GENERATED", generate = True)
+compose_service(name = "hello", host = web, image = "torrust/lab-listener:1.0", ports = [publish(8080)],
+    environment = {"GREETING": "hello"}, files = {"/etc/hello.conf": mount(fmt("token {}\n", token), mode = "0600")},
+    data = {"/data": volume("hello")},
+    healthcheck = healthcheck(["wget", "-q", "-O", "/dev/null", "http://127.0.0.1:8080/"], interval = "1s"))
+config_file(name = "motd", host = web, path = "/etc/torrust-tracker-deployer/motd", content = fmt("this is {}\n", web.ipv4))` + text[from+to:]
+}
+
+func TestKilledAtAnyMomentADeployConverges(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	the.restore(t, booted)
+	the.change(t, smallStar())
+	start := time.Now()
+	the.deploy(t)
+	whole := time.Since(start)
+	age, err := os.ReadFile(the.path("project/environments/lab.age"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := the.on(t, managed)
+	t.Logf("undisturbed: %s", whole.Round(time.Millisecond))
+	for i := range kills {
+		the.restore(t, booted)
+		the.change(t, smallStar())
+		if err := os.WriteFile(the.path("project/environments/lab.age"), age, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		after := time.Duration(random.Int64N(int64(whole)))
+		cmd := the.command(t.Context(), "deploy", "lab", "--yes")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(after)
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // it may have ended
+		_ = cmd.Wait()
+		the.deploy(t)
+		if got := the.on(t, managed); got != want {
+			t.Errorf("kill %d after %s: the machine is not the same:\n%s", i, after, difference(want, got))
+		}
+		the.wantPlan(t)
+	}
+}
+
+// difference lists the lines that only one of two texts has.
+func difference(want, got string) string {
+	has := func(text string) map[string]bool {
+		set := map[string]bool{}
+		for line := range strings.Lines(text) {
+			set[line] = true
+		}
+		return set
+	}
+	var b strings.Builder
+	for _, side := range []struct {
+		sign       string
+		text, from string
+	}{{"-", want, got}, {"+", got, want}} {
+		other := has(side.from)
+		for line := range strings.Lines(side.text) {
+			if !other[line] {
+				b.WriteString(side.sign + line)
+			}
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,367 @@
+// Package e2e holds the tests on real machines: the program, a virtual machine
+// in a network namespace of its own, and a client in that namespace that sees
+// the machine as the outside does, on IPv4 and IPv6.
+//
+// The machine is booted and deployed once; its memory is saved after either.
+// Every test starts from one of the two snapshots, in seconds.
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/torrust/tracker-deployer/internal/lab"
+)
+
+const (
+	machine4 = "10.77.0.10"
+	machine6 = "fd77::10"
+
+	booted   = "booted"   // it runs, and has keys of its own
+	deployed = "deployed" // environments/lab.star, as project writes it
+)
+
+// adminToken is the tracker's, given by the environment variable TRACKER_ADMIN_TOKEN.
+const adminToken = "CanaryAdminToken7f3a9c"
+
+// A world is everything around the program: the network, the servers that a
+// machine needs, a project, and the operator's home.
+type world struct {
+	dir     string
+	program string
+	image   string
+	network *lab.Network
+	env     []string
+	servers []func() error
+}
+
+// the is the world of this test binary, made by TestMain.
+var the *world
+
+func TestMain(m *testing.M) {
+	ctx := context.Background()
+	w, err := newWorld(ctx)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		os.Exit(1)
+	}
+	the = w
+	code := 1
+	if err := w.prepare(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+	} else {
+		code = m.Run()
+	}
+	if err := w.close(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// newWorld makes the network, the images and the servers, and builds the
+// program.
+func newWorld(ctx context.Context) (_ *world, err error) {
+	w := &world{}
+	if w.dir, err = os.MkdirTemp("", "e2e-"); err != nil {
+		return nil, err
+	}
+	cache, err := lab.DefaultDir()
+	if err != nil {
+		return nil, err
+	}
+	l := lab.New(cache, os.Stderr)
+	if w.image, err = l.VMImage(ctx, lab.Debian13); err != nil {
+		return nil, err
+	}
+	if w.network, err = lab.NewNetwork(ctx, "ttd-e2e"); err != nil {
+		return nil, err
+	}
+	if err := w.serve(ctx, l); err != nil {
+		return nil, err
+	}
+	w.program = filepath.Join(w.dir, "torrust-tracker-deployer")
+	build := exec.CommandContext(ctx, "go", "build", "-o", w.program, "github.com/torrust/tracker-deployer/cmd/torrust-tracker-deployer")
+	if out, err := build.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	w.env = []string{"PATH=" + os.Getenv("PATH"), "TRACKER_ADMIN_TOKEN=" + adminToken}
+	for _, name := range []string{"HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"} {
+		w.env = append(w.env, name+"="+filepath.Join(w.dir, strings.ToLower(name)))
+	}
+	return w, os.MkdirAll(w.path("project/environments"), 0o755)
+}
+
+// serve starts what the machine fetches from: a registry and a package
+// repository.
+func (w *world) serve(ctx context.Context, l *lab.Lab) error {
+	tracker, err := l.TrackerImage(ctx)
+	if err != nil {
+		return err
+	}
+	listener, err := l.ListenerImage(ctx)
+	if err != nil {
+		return err
+	}
+	packages, err := l.Packages(ctx)
+	if err != nil {
+		return err
+	}
+	socket, err := w.network.Listen("tcp", lab.Gateway4+":5000")
+	if err != nil {
+		return err
+	}
+	registry, err := lab.StartRegistry(ctx, socket, tracker, listener)
+	if err != nil {
+		return err
+	}
+	if socket, err = w.network.Listen("tcp", lab.Gateway4+":8000"); err != nil {
+		return err
+	}
+	server := &http.Server{Handler: lab.PackageHandler(packages)}
+	go func() { _ = server.Serve(socket) }() // it ends with Close
+	w.servers = append(w.servers, registry.Close, server.Close)
+	return nil
+}
+
+// prepare boots and deploys the machine, and saves it after either.
+func (w *world) prepare(ctx context.Context) error {
+	if err := w.write(labStar("")); err != nil {
+		return err
+	}
+	for _, step := range []struct{ target, snapshot string }{{"provision", booted}, {"deploy", deployed}} {
+		start := time.Now()
+		r := w.run(ctx, step.target, "lab", "--yes")
+		if r.code != 0 {
+			return fmt.Errorf("%s: exit %d\n%s%s", step.target, r.code, r.stdout, r.stderr)
+		}
+		fmt.Fprintf(os.Stderr, "e2e: %s in %s: %s\n", step.target, time.Since(start).Round(time.Second), lastLine(r.stderr))
+		if err := w.save(ctx, step.snapshot); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *world) close(ctx context.Context) error {
+	var errs []error
+	for _, host := range []string{"web", "two"} {
+		errs = append(errs, w.kill(host))
+	}
+	for _, stop := range w.servers {
+		errs = append(errs, stop())
+	}
+	return errors.Join(append(errs, w.network.Close(ctx), os.RemoveAll(w.dir))...)
+}
+
+func (w *world) path(name string) string { return filepath.Join(w.dir, name) }
+
+// write makes text the environment file of the project.
+func (w *world) write(text string) error {
+	text = strings.ReplaceAll(text, "IMAGE", w.image)
+	return os.WriteFile(w.path("project/environments/lab.star"), []byte(text), 0o644)
+}
+
+// labStar is the environment of the tests; more is put at its end.
+func labStar(more string) string {
+	return trackerStar("") + more
+}
+
+// trackerStar is the environment with further arguments of tracker().
+func trackerStar(arguments string) string {
+	return `load("@torrust//tracker.star", "tracker")
+environment(id = "lab-e2e")
+web = vm(
+    name = "web",
+    provider = qemu(image = "IMAGE", network = bridge(name = "br0", ipv4 = "` + machine4 + `/24", ipv6 = "` + machine6 + `/64")),
+    registry_mirrors = ["http://` + lab.Gateway4 + `:5000"],
+    apt_mirror = "deb [trusted=yes] http://` + lab.Gateway4 + `:8000/ ./",
+)
+trk = tracker(name = "tracker", host = web, admin_token = secret("TRACKER_ADMIN_TOKEN")` + arguments + `)
+firewall(name = "edge", host = web, allow = [udp(6969), tcp(7070)])
+`
+}
+
+// A result is what a run of the program left.
+type result struct {
+	stdout, stderr string
+	code           int
+}
+
+// command returns the program with args, in the network and the project.
+func (w *world) command(ctx context.Context, args ...string) *exec.Cmd {
+	argv := w.network.Command(append([]string{w.program}, args...)...)
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.Dir, cmd.Env = w.path("project"), w.env
+	return cmd
+}
+
+// run runs the program to its end.
+func (w *world) run(ctx context.Context, args ...string) result {
+	cmd := w.command(ctx, args...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	r := result{stdout: out.String(), stderr: errs.String(), code: cmd.ProcessState.ExitCode()}
+	if err != nil && r.code <= 0 {
+		r.code, r.stderr = -1, r.stderr+err.Error()
+	}
+	return r
+}
+
+func lastLine(text string) string {
+	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
+	return lines[len(lines)-1]
+}
+
+// vm is the directory of a machine of the project.
+func (w *world) vm(host string) string {
+	return w.path("xdg_data_home/torrust-tracker-deployer/vms/lab-e2e/" + host)
+}
+
+// kept are the directories and files that a snapshot consists of beside the
+// machine's disks.
+var kept = []string{"project", "xdg_state_home", "xdg_config_home"}
+
+// save keeps the machine's memory in its disk, and beside it what the operator
+// has.
+func (w *world) save(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	qmp, err := lab.DialQMP(ctx, filepath.Join(w.vm("web"), "qmp.sock"))
+	if err != nil {
+		return err
+	}
+	defer qmp.Close()
+	if said, err := qmp.Monitor(ctx, "savevm "+name); err != nil || strings.TrimSpace(said) != "" {
+		return fmt.Errorf("savevm %s: %s: %w", name, said, err)
+	}
+	into := w.path("snapshots/" + name)
+	if err := os.MkdirAll(into, 0o755); err != nil {
+		return err
+	}
+	if err := copyTree(ctx, w.vm("web")+"/state.json", into+"/state.json"); err != nil {
+		return err
+	}
+	for _, dir := range kept {
+		if err := copyTree(ctx, w.path(dir), filepath.Join(into, dir)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// restore brings machine and operator back to a snapshot.
+func (w *world) restore(t *testing.T, name string) {
+	t.Helper()
+	if err := w.tryRestore(t.Context(), name); err != nil {
+		t.Fatalf("restore %s: %v", name, err)
+	}
+}
+
+func (w *world) tryRestore(ctx context.Context, name string) error {
+	if err := w.kill("web"); err != nil {
+		return err
+	}
+	from := w.path("snapshots/" + name)
+	for _, dir := range kept {
+		if err := os.RemoveAll(w.path(dir)); err != nil {
+			return err
+		}
+		if err := copyTree(ctx, filepath.Join(from, dir), w.path(dir)); err != nil {
+			return err
+		}
+	}
+	if err := copyTree(ctx, from+"/state.json", w.vm("web")+"/state.json"); err != nil {
+		return err
+	}
+	return w.wake(ctx, "web", name)
+}
+
+// wake starts a machine as the program does, from a snapshot of its memory,
+// and sets its clock, which is that of the snapshot.
+func (w *world) wake(ctx context.Context, host, snapshot string) error {
+	content, err := os.ReadFile(filepath.Join(w.vm(host), "state.json"))
+	if err != nil {
+		return err
+	}
+	var state struct {
+		Argv      []string `json:"argv"`
+		Directory string   `json:"directory"`
+	}
+	if err := json.Unmarshal(content, &state); err != nil {
+		return err
+	}
+	if err := os.Remove(filepath.Join(w.vm(host), "qmp.sock")); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	argv := w.network.Command(append(state.Argv, "-loadvm", snapshot)...)
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Dir = state.Directory
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	go func() { _ = cmd.Wait() }() // it ends when it is killed
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	qmp, err := lab.DialQMP(ctx, filepath.Join(w.vm(host), "qmp.sock"))
+	if err != nil {
+		return err
+	}
+	if err := qmp.Close(); err != nil {
+		return err
+	}
+	for {
+		r := w.run(ctx, "exec", host, "lab", "--", "sudo", "date", "-s", fmt.Sprintf("@%d", time.Now().Unix()))
+		if r.code == 0 {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("the clock of %s: %s", host, r.stderr)
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+}
+
+// kill pulls the plug of a machine.
+func (w *world) kill(host string) error {
+	content, err := os.ReadFile(filepath.Join(w.vm(host), "qemu.pid"))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var pid int
+	if _, err := fmt.Sscan(string(content), &pid); err != nil {
+		return err
+	}
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if args, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); err != nil || !bytes.Contains(args, []byte("qemu-system")) {
+			return nil
+		}
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			return nil // it is gone
+		}
+	}
+	return fmt.Errorf("process %d of %s does not end", pid, host)
+}
+
+func copyTree(ctx context.Context, from, to string) error {
+	if out, err := exec.CommandContext(ctx, "cp", "-aT", from, to).CombinedOutput(); err != nil {
+		return fmt.Errorf("cp: %w: %s", err, out)
+	}
+	return nil
+}
