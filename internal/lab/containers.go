@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"compress/gzip"
 	"context"
 	_ "embed"
 	"encoding/json"
@@ -123,7 +124,7 @@ func (b imageBuild) recipe(name, takes string) recipe {
 		title: "container image " + b.name,
 		takes: takes,
 		input: []string{
-			"format 1", suite, b.variant, b.hook, strings.Join(b.packages, " "), b.script, strings.Join(b.args, " "),
+			"format 2", suite, b.variant, b.hook, strings.Join(b.packages, " "), b.script, strings.Join(b.args, " "),
 			b.name, string(config),
 		},
 		build: b.build,
@@ -166,7 +167,8 @@ func writeLayout(image Image, rootfs string, config v1.Config) error {
 // equal digests.
 func assembleImage(rootfs string, config v1.Config, name string) (v1.Image, error) {
 	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return os.Open(rootfs) },
-		tarball.WithMediaType(types.OCILayer), tarball.WithCompressedCaching)
+		tarball.WithMediaType(types.OCILayer),
+		tarball.WithCompressionLevel(gzip.BestCompression), tarball.WithCompressedCaching)
 	if err != nil {
 		return nil, err
 	}

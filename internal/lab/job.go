@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -86,7 +87,34 @@ func asRoot(argv []string) []string {
 	if os.Geteuid() == 0 {
 		return argv
 	}
-	return append([]string{"sudo", "--"}, argv...)
+	return sudo(os.Environ(), argv)
+}
+
+// networkSettings are the variables, or with a final * the beginnings of
+// variables, that say how packages and crates are reached.
+var networkSettings = []string{
+	"http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE",
+	"CARGO_HTTP_*", "CARGO_NET_*", "CARGO_REGISTR*", "CARGO_SOURCE_*",
+}
+
+// sudo returns argv behind a sudo that keeps what environ says about the
+// network. Values stay out of the arguments: they may hold passwords.
+func sudo(environ, argv []string) []string {
+	var keep []string
+	for _, variable := range environ {
+		name, _, _ := strings.Cut(variable, "=")
+		if slices.ContainsFunc(networkSettings, func(setting string) bool {
+			prefix, more := strings.CutSuffix(setting, "*")
+			return name == prefix || more && strings.HasPrefix(name, prefix)
+		}) {
+			keep = append(keep, name)
+		}
+	}
+	out := []string{"sudo"}
+	if len(keep) > 0 {
+		out = append(out, "--preserve-env="+strings.Join(keep, ","))
+	}
+	return slices.Concat(out, []string{"--"}, argv)
 }
 
 // commandError is the error of a command with the end of what it said.

@@ -44,7 +44,9 @@ func indexPackages(ctx context.Context, dir string) error {
 	if err := os.WriteFile(filepath.Join(dir, "Packages"), index.Bytes(), 0o644); err != nil {
 		return err
 	}
-	release := fmt.Sprintf("Origin: lab\nSuite: %s\nArchitectures: all amd64\nSHA256:\n %x %d Packages\n",
+	// The date is long ago: a machine whose clock is behind refuses a later one.
+	release := fmt.Sprintf("Origin: lab\nSuite: %s\nDate: Wed, 01 Jan 2025 00:00:00 UTC\n"+
+		"Architectures: all amd64\nSHA256:\n %x %d Packages\n",
 		suite, sha256.Sum256(index.Bytes()), index.Len())
 	return os.WriteFile(filepath.Join(dir, "Release"), []byte(release), 0o644)
 }

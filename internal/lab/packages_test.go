@@ -50,7 +50,9 @@ func TestAptTakesPackagesFromTheHandler(t *testing.T) {
 		}
 		return string(out)
 	}
-	apt("update")
+	if said := apt("update"); strings.Contains(said, "W:") {
+		t.Errorf("apt-get update warns:\n%s", said)
+	}
 	apt("download", "lab-two")
 	got, err := os.ReadFile(filepath.Join(root, "lab-two_1.0_all.deb"))
 	if err != nil {

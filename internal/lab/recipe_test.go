@@ -167,3 +167,14 @@ func TestCancelledCommandSaysSo(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+func TestSudoKeepsTheNetworkSettings(t *testing.T) {
+	environ := []string{"HOME=/home/x", "https_proxy=http://u:secret@p", "CARGO_HOME=/c", "CARGO_NET_OFFLINE=false", "SSL_CERT_FILE=/f"}
+	got := strings.Join(sudo(environ, []string{"ls", "-l"}), " ")
+	if want := "sudo --preserve-env=https_proxy,CARGO_NET_OFFLINE,SSL_CERT_FILE -- ls -l"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := strings.Join(sudo([]string{"HOME=/home/x"}, []string{"ls"}), " "); got != "sudo -- ls" {
+		t.Errorf("got %q", got)
+	}
+}

@@ -40,7 +40,7 @@ var downloadPackages string
 // basePackages make a Debian tree a cloud image.
 var basePackages = []string{
 	"cloud-guest-utils", "cloud-init", "dbus", "e2fsprogs", "fdisk", "iproute2",
-	"linux-image-cloud-amd64", "openssh-server", "procps", "sudo", "systemd-resolved",
+	"libnss-myhostname", "linux-image-cloud-amd64", "openssh-server", "procps", "sudo", "systemd-resolved",
 	"systemd-sysv", "tiny-initramfs", "udev",
 }
 
@@ -48,6 +48,15 @@ var basePackages = []string{
 var machinePackages = []string{
 	"ca-certificates", "conntrack", "curl", "docker-cli", "docker-compose", "docker.io", "iptables",
 	"nftables", "unattended-upgrades",
+}
+
+// dpkgOptions hold while the tree is made and on the machine: what nobody
+// reads there is left out, and installing does not wait for the disk after
+// every file.
+var dpkgOptions = []string{
+	"--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/locale/*",
+	"--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-include=/usr/share/doc/*/copyright",
+	"--dpkgopt=force-unsafe-io",
 }
 
 // grubModules are what the boot loader needs to find and show its menu file.
@@ -100,8 +109,8 @@ func vmRecipe(name string, installed, extra []string) recipe {
 		title: "VM image " + name,
 		takes: "about 2 minutes",
 		input: []string{
-			"format 1", suite, strconv.Itoa(diskSize), strings.Join(installed, " "), strings.Join(extra, " "),
-			strings.Join(grubModules, " "), rootUUID, prepareVM, customizeVM, downloadPackages,
+			"format 2", suite, strconv.Itoa(diskSize), strings.Join(installed, " "), strings.Join(extra, " "),
+			strings.Join(dpkgOptions, " "), strings.Join(grubModules, " "), rootUUID, prepareVM, customizeVM, downloadPackages,
 		},
 		build: v.build,
 	}
@@ -135,7 +144,8 @@ func (v vmBuild) tree(ctx context.Context, j *job) error {
 			return err
 		}
 	}
-	argv := append(debootstrap("minbase", v.installed),
+	argv := slices.Concat(debootstrap("minbase", v.installed), dpkgOptions)
+	argv = append(argv,
 		"--essential-hook="+hook(j.path("work/prepare")),
 		"--customize-hook="+hook(j.path("work/customize"), rootUUID))
 	if len(v.extra) > 0 {
@@ -151,8 +161,6 @@ func (v vmBuild) tree(ctx context.Context, j *job) error {
 func debootstrap(variant string, packages []string) []string {
 	return []string{
 		"mmdebstrap", "--variant=" + variant, "--aptopt=Acquire::Check-Valid-Until \"false\"",
-		"--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/locale/*",
-		"--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-include=/usr/share/doc/*/copyright",
 		"--include=" + strings.Join(packages, ","),
 	}
 }

@@ -19,7 +19,7 @@ if [ -r "$bundle" ]; then
 	cp "$bundle" "$root"/etc/ssl/certs/ca-certificates.crt
 fi
 # Settings of the user's own Rust do not hold in here, those of the network do.
-for name in $(env | sed -n 's/^\([A-Z_]*\)=.*/\1/p'); do
+for name in $(env | sed -n 's/^\([A-Za-z0-9_]*\)=.*/\1/p'); do
 	case $name in
 	CARGO_HTTP_* | CARGO_NET_* | CARGO_REGISTR* | CARGO_SOURCE_*) ;;
 	CARGO* | RUST* | SSL_* | TMPDIR) unset "$name" ;;
