@@ -37,13 +37,13 @@ var tools = map[Need][]tool{
 		{"/usr/share/keyrings/debian-archive-keyring.gpg", "debian-archive-keyring"},
 	},
 	ForMachines: {
-		{"genisoimage", "genisoimage"},
 		{"qemu-img", "qemu-utils"},
 		{"qemu-system-x86_64", "qemu-system-x86"},
 		{"ssh", "openssh-client"},
 	},
 	ForTests: {
 		{"/usr/sbin/sshd", "openssh-server"},
+		{"aria2c", "aria2"},
 		{"conntrack", "conntrack"},
 		{"ip", "iproute2"},
 		{"nft", "nftables"},
