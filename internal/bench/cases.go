@@ -5,36 +5,19 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 )
 
-// rounds is how often everything quick is measured; slow peers run slowRounds
-// times.
-const (
-	rounds     = 15
-	slowRounds = 3
-)
+// A bench is a run of all measurements, one method per case.
+type bench struct {
+	*sandbox
+	program string // to be measured
+	peers   string // bin directory of the other tools
 
-// measureAll is the second stage: it runs inside the namespaces.
-func measureAll(ctx context.Context, work, peers string) error {
-	b := &bench{work: work, peers: peers, program: filepath.Join(work, "torrust-tracker-deployer")}
-	for _, name := range []string{"HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"} {
-		if err := os.Setenv(name, filepath.Join(work, strings.ToLower(name))); err != nil {
-			return err
-		}
-	}
-	for _, step := range []func(context.Context) error{b.startup, b.evaluation, b.parallel, b.loopback} {
-		if err := step(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
+	figures, reached int
 }
 
-type bench struct{ work, peers, program string }
-
-// project makes a project with one environment file.
+// project makes a project with one environment file, or writes the file anew.
 func (b *bench) project(name, text string) (dir string, err error) {
 	dir = filepath.Join(b.work, "projects", name)
 	if err := os.MkdirAll(filepath.Join(dir, "environments"), 0o755); err != nil {
@@ -44,7 +27,7 @@ func (b *bench) project(name, text string) (dir string, err error) {
 }
 
 func (b *bench) run(dir string, args ...string) command {
-	return command{name: strings.Join(args, " "), argv: append([]string{b.program}, args...), dir: dir}
+	return command{argv: append([]string{b.program}, args...), dir: dir}
 }
 
 // startup measures commands that contact nothing, beside an empty shell.
@@ -53,13 +36,16 @@ func (b *bench) startup(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	wall, _, err := median(ctx, rounds,
+	t, err := medians(ctx, rounds,
 		command{argv: []string{"sh", "-c", ":"}}, b.run(dir, "--help"), b.run(dir, "list", "small"))
 	if err != nil {
 		return err
 	}
-	report("--help, whole process", "<= 30 ms", "%s, %.1fx an empty shell", milliseconds(wall[1]), ratio(wall[1], wall[0]))
-	report("list, whole process", "<= 30 ms", "%s, %.1fx an empty shell", milliseconds(wall[2]), ratio(wall[2], wall[0]))
+	for i, what := range []string{"--help", "list"} {
+		wall := t[i+1].wall
+		b.figure(what+", whole process", "<= 30 ms", wall <= 30*time.Millisecond,
+			"%s, %.1fx an empty shell", milliseconds(wall), ratio(wall, t[0].wall))
+	}
 	return nil
 }
 
@@ -76,12 +62,12 @@ func (b *bench) evaluation(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	wall, cpu, err := median(ctx, rounds, b.run(one, "validate", "one"), b.run(thousand, "validate", "thousand"))
+	t, err := medians(ctx, rounds, b.run(one, "validate", "one"), b.run(thousand, "validate", "thousand"))
 	if err != nil {
 		return err
 	}
-	report("evaluation of 1,000 resources, process time", "<= 20 ms", "%s, %s wall, %.1fx one resource",
-		milliseconds(cpu[1]), milliseconds(wall[1]), ratio(cpu[1], cpu[0]))
+	b.figure("validate 1,000 resources, process time", "<= 20 ms", t[1].cpu <= 20*time.Millisecond,
+		"%s (%s wall), %.1fx one resource", milliseconds(t[1].cpu), milliseconds(t[1].wall), ratio(t[1].cpu, t[0].cpu))
 	return nil
 }
 
@@ -95,24 +81,30 @@ def machine(i):
     firewall(name = "edge%%d" %% i, host = web, allow = [udp(6969), tcp(7070)])
 [machine(i) for i in range(%d)]
 `
-	times := map[int]time.Duration{}
+	var deploys []command
 	for _, n := range []int{1, 8} {
-		var walls []time.Duration
-		for i := range slowRounds {
-			name := fmt.Sprintf("m%d-%d", n, i)
-			dir, err := b.project(name, fmt.Sprintf(text, n))
-			if err != nil {
-				return err
-			}
-			wall, _, err := b.run(dir, "deploy", name, "--test", "never").once(ctx)
-			if err != nil {
-				return err
-			}
-			walls = append(walls, wall)
+		name := fmt.Sprintf("machines%d", n)
+		dir, err := b.project(name, fmt.Sprintf(text, n))
+		if err != nil {
+			return err
 		}
-		times[n] = middle(walls)
+		deploy := b.run(dir, "deploy", name, "--test", "never")
+		deploy.ready = func(int) error { // nothing is left of the round before
+			for _, path := range []string{filepath.Join(dir, "machines"), filepath.Join(dir, "environments", name+".age"), b.state()} {
+				if err := os.RemoveAll(path); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		deploys = append(deploys, deploy)
 	}
-	report("first deploy of 8 simulated machines, 100 ms a batch", "<= 1.2x", "%s, %.2fx one machine",
-		milliseconds(times[8]), ratio(times[8], times[1]))
+	t, err := medians(ctx, slowRounds, deploys...)
+	if err != nil {
+		return err
+	}
+	r := ratio(t[1].wall, t[0].wall)
+	b.figure("first deploy of 8 machines, 100 ms a batch", "<= 1.2x", r <= 1.2,
+		"%s, %.2fx one machine", milliseconds(t[1].wall), r)
 	return nil
 }

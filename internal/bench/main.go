@@ -1,12 +1,16 @@
-// Command bench measures the program, always as a ratio against something
-// else that is measured in the same run. Nothing here fails on a slow
-// machine: figures are printed beside their goals.
+// Command bench measures the program, always beside something else that is
+// measured in the same run: a figure is a ratio, and a busy machine is busy
+// for both. Nothing here fails on a slow machine; each figure is printed with
+// its goal and whether it was reached.
 //
 // It works in two stages. The first, on the machine as it is, builds the
-// program and installs the peers (Ansible and pyinfra, in a Python virtual
-// environment in the cache). The second runs in namespaces of its own, with a
-// real sshd on its own loopback and throw-away directories over the system's,
-// so that what is deployed there touches nothing of this machine.
+// program into a directory that it removes, and installs the peers (peers.go)
+// into the user's cache. The second runs in namespaces of its own with
+// throw-away directories over the system's (sandbox.go), where a real sshd
+// listens on a loopback that nothing else reaches. Whatever it starts or
+// writes ends with it.
+//
+// It needs root, or sudo, for the namespaces.
 package main
 
 import (
@@ -16,13 +20,14 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"syscall"
 )
 
 // inside is the argument that tells the second stage from the first.
 const inside = "inside"
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -34,47 +39,58 @@ func run(ctx context.Context, args []string) error {
 	if len(args) == 3 && args[0] == inside {
 		return measureAll(ctx, args[1], args[2])
 	}
-	cache, err := os.UserCacheDir()
+	peers, err := installPeers(ctx)
 	if err != nil {
 		return err
 	}
-	work, err := os.MkdirTemp("", "bench-*")
+	dir, err := os.MkdirTemp("", "bench-*")
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(work)
-	program := filepath.Join(work, "torrust-tracker-deployer")
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, "./cmd/torrust-tracker-deployer")
-	if err := stream(build); err != nil {
-		return err
-	}
-	peers := filepath.Join(cache, "torrust-tracker-deployer", "bench", "venv")
-	if err := installPeers(ctx, peers); err != nil {
+	defer os.RemoveAll(dir)
+	program := filepath.Join(dir, "torrust-tracker-deployer")
+	err = stream(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, "./cmd/torrust-tracker-deployer")
+	if err != nil {
 		return err
 	}
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	argv := []string{"--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", self, inside, work, peers}
-	return stream(exec.CommandContext(ctx, "unshare", argv...))
+	argv := []string{
+		"unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child",
+		self, inside, program, peers,
+	}
+	if os.Geteuid() != 0 {
+		argv = append([]string{"sudo", "--"}, argv...)
+	}
+	return stream(ctx, argv[0], argv[1:]...)
 }
 
-// installPeers makes a Python environment with the tools that are measured
-// beside the program.
-func installPeers(ctx context.Context, dir string) error {
-	if _, err := os.Stat(filepath.Join(dir, "bin", "pyinfra")); err == nil {
-		return nil
-	}
-	if err := stream(exec.CommandContext(ctx, "python3", "-m", "venv", dir)); err != nil {
-		return fmt.Errorf("python3 -m venv: %w", err)
-	}
-	pip := filepath.Join(dir, "bin", "pip")
-	return stream(exec.CommandContext(ctx, pip, "install", "--quiet", "ansible-core", "pyinfra"))
-}
-
-// stream runs a command whose output is for the reader's eyes.
-func stream(cmd *exec.Cmd) error {
+// stream runs a command whose output is for the reader's eyes. It is asked to
+// end when ctx does, so that it can clean up.
+func stream(ctx context.Context, name string, args ...string) error {
+	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	return cmd.Run()
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+// measureAll is the second stage.
+func measureAll(ctx context.Context, program, peers string) error {
+	s, err := openSandbox(ctx)
+	if err != nil {
+		return err
+	}
+	b := &bench{sandbox: s, program: program, peers: peers}
+	for _, step := range []func(context.Context) error{b.startup, b.evaluation, b.parallel, b.loopback} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	b.total()
+	return nil
 }

@@ -4,65 +4,100 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
 	"time"
 )
 
+// How often things are run: what is quick, and what takes seconds.
+const (
+	rounds     = 15
+	slowRounds = 3
+)
+
 // A command is something to be measured: a whole process.
 type command struct {
-	name  string
 	argv  []string
 	dir   string
 	stdin []byte
+	ready func(round int) error // before each run, not measured; nil = nothing
 }
 
-// once runs c and returns its wall-clock time and its processor time.
-func (c command) once(ctx context.Context) (wall, cpu time.Duration, err error) {
+// times of one run, or the medians of several.
+type times struct{ wall, cpu time.Duration }
+
+// once runs c. What it prints goes to a file: a pipe would be waited for until
+// the last process that it left behind closes it.
+func (c command) once(ctx context.Context) (times, error) {
+	output, err := os.CreateTemp("", "output-*")
+	if err != nil {
+		return times{}, err
+	}
+	defer output.Close()
+	defer os.Remove(output.Name())
 	cmd := exec.CommandContext(ctx, c.argv[0], c.argv[1:]...)
-	cmd.Dir, cmd.Stdin = c.dir, bytes.NewReader(c.stdin)
-	var output bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &output, &output
+	cmd.Dir, cmd.Stdout, cmd.Stderr = c.dir, output, output
+	if c.stdin != nil {
+		cmd.Stdin = bytes.NewReader(c.stdin)
+	}
 	start := time.Now()
 	err = cmd.Run()
-	wall = time.Since(start)
+	wall := time.Since(start)
 	if err != nil {
-		return 0, 0, fmt.Errorf("%s: %w\n%s", strings.Join(c.argv, " "), err, output.String())
+		said, _ := os.ReadFile(output.Name()) // the error says enough without
+		return times{}, fmt.Errorf("%s: %w\n%s", strings.Join(c.argv, " "), err, said)
 	}
-	return wall, cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), nil
+	return times{wall, cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}, nil
 }
 
-// median runs every command n times, in turns, and returns the median of the
-// wall-clock and of the processor time of each.
-func median(ctx context.Context, n int, commands ...command) (wall, cpu []time.Duration, err error) {
+// medians runs the commands in turns, n times each, and returns the medians of
+// each.
+func medians(ctx context.Context, n int, commands ...command) ([]times, error) {
 	walls, cpus := make([][]time.Duration, len(commands)), make([][]time.Duration, len(commands))
-	for range n {
+	for round := range n {
 		for i, c := range commands {
-			w, p, err := c.once(ctx)
-			if err != nil {
-				return nil, nil, err
+			if c.ready != nil {
+				if err := c.ready(round); err != nil {
+					return nil, err
+				}
 			}
-			walls[i], cpus[i] = append(walls[i], w), append(cpus[i], p)
+			t, err := c.once(ctx)
+			if err != nil {
+				return nil, err
+			}
+			walls[i], cpus[i] = append(walls[i], t.wall), append(cpus[i], t.cpu)
 		}
 	}
+	result := make([]times, len(commands))
 	for i := range commands {
-		wall, cpu = append(wall, middle(walls[i])), append(cpu, middle(cpus[i]))
+		result[i] = times{median(walls[i]), median(cpus[i])}
 	}
-	return wall, cpu, nil
+	return result, nil
 }
 
-func middle(times []time.Duration) time.Duration {
-	slices.Sort(times)
-	return times[len(times)/2]
+func median(list []time.Duration) time.Duration {
+	slices.Sort(list)
+	return list[len(list)/2]
 }
 
 func ratio(a, b time.Duration) float64 { return float64(a) / float64(b) }
 
-func report(what, goal, format string, args ...any) {
-	fmt.Printf("%-58s %-34s goal %s\n", what, fmt.Sprintf(format, args...), goal)
-}
-
 func milliseconds(d time.Duration) string {
 	return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond))
 }
+
+// figure prints a line: what was measured, what was seen, and the goal.
+func (b *bench) figure(what, goal string, reached bool, format string, args ...any) {
+	verdict := "missed"
+	if reached {
+		verdict = "reached"
+		b.reached++
+	}
+	b.figures++
+	fmt.Printf("%-48s %-44s goal %-14s %s\n", what, fmt.Sprintf(format, args...), goal, verdict)
+}
+
+// total prints the last line.
+func (b *bench) total() { fmt.Printf("%d of %d goals reached\n", b.reached, b.figures) }

@@ -12,51 +12,84 @@ import (
 )
 
 // A sandbox is a sshd on the loopback of this namespace, in front of a system
-// whose /etc, /opt, /var/lib and /srv are throw-away copies.
+// whose directories that are written to are covered by throw-away copies.
 type sandbox struct {
-	work string // outside of what is covered
+	work string // for everything of this run
 	key  string // the client's private key file
 }
 
-// address is where the sandbox's sshd listens.
-const address = "127.0.0.1:2222"
+// Where the sandbox's sshd listens.
+const (
+	port    = "2222"
+	address = "127.0.0.1:" + port
+)
+
+// scratch is where a file system in memory is mounted for everything that this
+// run writes.
+const scratch = "/mnt"
+
+// covered are directories that are read as they are; what is written to them is
+// in scratch.
+var covered = [...]string{"/etc", "/home", "/opt", "/root", "/srv", "/tmp", "/var"}
 
 // openSandbox covers the directories and makes the keys. Everything ends with
-// this process, which is the first of its namespace.
-func openSandbox(ctx context.Context, work string) (*sandbox, error) {
-	s := &sandbox{work: work, key: filepath.Join(work, "home", ".ssh", "id_ed25519")}
-	if err := os.MkdirAll("/run/sshd", 0o755); err != nil {
-		return nil, err
-	}
-	for _, dir := range []string{"/etc", "/opt", "/var/lib", "/srv"} {
-		over := filepath.Join(work, "over", strings.ReplaceAll(dir, "/", "_"))
-		if err := quietly(ctx, "mkdir", "-p", over+"/upper", over+"/work"); err != nil {
-			return nil, err
-		}
-		options := fmt.Sprintf("lowerdir=%s,upperdir=%s/upper,workdir=%s/work", dir, over, over)
-		if err := quietly(ctx, "mount", "-t", "overlay", "overlay", "-o", options, dir); err != nil {
-			return nil, err
-		}
-	}
-	// The client's key lies where ssh and the program look for it.
-	if err := os.MkdirAll(filepath.Dir(s.key), 0o700); err != nil {
-		return nil, err
-	}
-	for _, argv := range [][]string{
+// this process, which is the first of its namespaces.
+func openSandbox(ctx context.Context) (*sandbox, error) {
+	s := &sandbox{work: scratch, key: filepath.Join(scratch, "home", ".ssh", "id_ed25519")}
+	steps := [][]string{
+		{"mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", scratch},
+		{"mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run"},
+		{"mkdir", "-p", "/run/sshd"},
 		{"ip", "link", "set", "lo", "up"},
-		{"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", s.key},
-		{"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", filepath.Join(work, "host")},
-		{"cp", s.key + ".pub", filepath.Join(work, "authorized_keys")},
-	} {
+	}
+	for _, dir := range covered {
+		over := scratch + "/over" + dir
+		steps = append(steps, []string{"mkdir", "-p", over + "/upper", over + "/work"}, []string{
+			"mount", "-t", "overlay", "overlay", "-o",
+			fmt.Sprintf("lowerdir=%s,upperdir=%s/upper,workdir=%[2]s/work", dir, over), dir,
+		})
+	}
+	// The client's key lies where the program looks for it.
+	steps = append(steps,
+		[]string{"mkdir", "-p", "-m", "700", filepath.Dir(s.key)},
+		[]string{"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", s.key},
+		[]string{"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", filepath.Join(s.work, "host")},
+		[]string{"cp", s.key + ".pub", filepath.Join(s.work, "authorized_keys")},
+	)
+	for _, argv := range steps {
 		if err := quietly(ctx, argv[0], argv[1:]...); err != nil {
 			return nil, err
 		}
 	}
-	return s, nil
+	return s, s.environ()
 }
 
+// environ gives whatever is measured a home of its own, and no agent.
+func (s *sandbox) environ() error {
+	home := filepath.Join(s.work, "home")
+	for name, value := range map[string]string{
+		"HOME":            home,
+		"XDG_STATE_HOME":  s.state(),
+		"XDG_CONFIG_HOME": filepath.Join(home, "config"),
+		"XDG_DATA_HOME":   filepath.Join(home, "data"),
+		"XDG_CACHE_HOME":  filepath.Join(home, "cache"),
+		"SSH_AUTH_SOCK":   "",
+	} {
+		if err := os.Setenv(name, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// state is the program's XDG_STATE_HOME.
+func (s *sandbox) state() string { return filepath.Join(s.work, "home", "state") }
+
+func (s *sandbox) knownHosts() string { return filepath.Join(s.work, "known_hosts") }
+
 // serve runs sshd until the returned function is called. With record, the
-// command and the input of the last session are kept in files beside work.
+// command and the input of a session are kept in the files command and stdin,
+// and the file sessions gets a byte for each.
 func (s *sandbox) serve(ctx context.Context, record bool) (end func(), err error) {
 	lines := []string{
 		"ListenAddress " + address, "HostKey " + filepath.Join(s.work, "host"), "PermitRootLogin prohibit-password",
@@ -64,8 +97,8 @@ func (s *sandbox) serve(ctx context.Context, record bool) (end func(), err error
 		"MaxStartups 100", "Subsystem sftp internal-sftp",
 	}
 	if record {
-		lines = append(lines, fmt.Sprintf(
-			`ForceCommand printf "%%s" "$SSH_ORIGINAL_COMMAND" >%[1]s/command; tee %[1]s/stdin | sh -c "$SSH_ORIGINAL_COMMAND"`, s.work))
+		lines = append(lines, fmt.Sprintf(`ForceCommand printf . >>%[1]s/sessions; `+
+			`printf "%%s" "$SSH_ORIGINAL_COMMAND" >%[1]s/command; tee %[1]s/stdin | sh -c "$SSH_ORIGINAL_COMMAND"`, s.work))
 	}
 	config := filepath.Join(s.work, "sshd_config")
 	if err := os.WriteFile(config, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
@@ -104,11 +137,12 @@ func (s *sandbox) await(ctx context.Context) error {
 	}
 }
 
-// ssh returns a command that runs remote over one new connection.
-func (s *sandbox) ssh(name, remote string, stdin []byte) command {
-	return command{name: name, stdin: stdin, argv: []string{
-		"ssh", "-F", "none", "-i", s.key, "-p", "2222", "-o", "StrictHostKeyChecking=accept-new",
-		"-o", "UserKnownHostsFile=" + filepath.Join(s.work, "known_hosts"), "-o", "LogLevel=ERROR",
+// ssh returns a command that runs remote over one new connection: what a
+// person would type, with the host key known.
+func (s *sandbox) ssh(remote string, stdin []byte) command {
+	return command{stdin: stdin, argv: []string{
+		"ssh", "-F", "none", "-i", s.key, "-p", port, "-o", "StrictHostKeyChecking=accept-new",
+		"-o", "UserKnownHostsFile=" + s.knownHosts(), "-o", "LogLevel=ERROR",
 		"root@127.0.0.1", remote,
 	}}
 }
