@@ -13,6 +13,9 @@ import (
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		programName: func() { os.Exit(run(context.Background(), os.Args[1:], processStreams())) },
+		killAt:      func() { os.Exit(runKillAt(os.Args[1:])) },
+		stopAt:      func() { os.Exit(runStopAt(os.Args[1:])) },
+		execTrace:   func() { os.Exit(runExecTrace(os.Args[1:])) },
 	})
 }
 

@@ -25,8 +25,8 @@ import (
 // A Tracer says what to do with the processes that it is put on and all that
 // come out of them.
 type Tracer struct {
-	// Syscall is called before each system call; true kills the process
-	// instead. Nil lets processes run through.
+	// Syscall is called before each system call that processes stop at, see
+	// [ExecStopping]; true kills the process instead. Nil lets them go on.
 	Syscall func(Call) bool
 	// Exec is called when a process has become another program, with the
 	// arguments as the kernel keeps them: each ends with a NUL. Nil ignores it.
@@ -52,7 +52,7 @@ func (c Call) File(fd uint64) string {
 
 // options make everything that comes out of a traced process traced too.
 const options = unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_TRACEFORK | unix.PTRACE_O_TRACEVFORK |
-	unix.PTRACE_O_TRACEEXEC | unix.PTRACE_O_TRACESYSGOOD
+	unix.PTRACE_O_TRACEEXEC | unix.PTRACE_O_TRACESECCOMP
 
 // Run starts cmd, which is not started yet, and returns how it ended. It waits
 // for children of this process: nothing else in it may start any meanwhile.
@@ -75,7 +75,7 @@ func (t *Tracer) Run(cmd *exec.Cmd) (syscall.WaitStatus, error) {
 		return 0, fmt.Errorf("trace %s: %w", cmd.Path, err)
 	}
 	t.executed(pid)
-	if err := t.resume(pid, 0); err != nil {
+	if err := resume(pid, 0); err != nil {
 		return 0, err
 	}
 	return t.watch(pid, map[int]bool{pid: true})
@@ -140,11 +140,11 @@ func (t *Tracer) stopped(pid int, status syscall.WaitStatus, known map[int]bool)
 	signal := status.StopSignal()
 	event := int(status) >> 16
 	switch {
-	case signal == syscall.SIGTRAP|0x80:
+	case event == unix.PTRACE_EVENT_SECCOMP:
 		if t.Syscall != nil && t.deadly(pid) {
 			return ended(syscall.Kill(pid, syscall.SIGKILL))
 		}
-		return t.resume(pid, 0)
+		return resume(pid, 0)
 	case event == unix.PTRACE_EVENT_STOP && signal != syscall.SIGTRAP:
 		_, _, e := unix.Syscall6(unix.SYS_PTRACE, unix.PTRACE_LISTEN, uintptr(pid), 0, 0, 0, 0) // it stays stopped
 		if e == 0 {
@@ -153,15 +153,14 @@ func (t *Tracer) stopped(pid int, status syscall.WaitStatus, known map[int]bool)
 		return ended(e)
 	case event == unix.PTRACE_EVENT_EXEC:
 		t.executed(pid)
-		return t.resume(pid, 0)
+		return resume(pid, 0)
 	case event != 0, fresh && signal == syscall.SIGSTOP: // the stop with which a child begins
-		return t.resume(pid, 0)
+		return resume(pid, 0)
 	}
-	return t.resume(pid, signal)
+	return resume(pid, signal)
 }
 
-// deadly asks about the call that a thread is about to begin. The end of a
-// call is a stop too, and no question.
+// deadly asks about the call that a thread is about to begin.
 func (t *Tracer) deadly(thread int) bool {
 	var info struct {
 		op     uint8
@@ -171,10 +170,9 @@ func (t *Tracer) deadly(thread int) bool {
 		number uint64
 		args   [6]uint64
 	}
-	const entry = 1 // PTRACE_SYSCALL_INFO_ENTRY
 	_, _, e := unix.Syscall6(unix.SYS_PTRACE, unix.PTRACE_GET_SYSCALL_INFO, uintptr(thread),
 		unsafe.Sizeof(info), uintptr(unsafe.Pointer(&info)), 0, 0)
-	return e == 0 && info.op == entry && t.Syscall(Call{thread, info.number, info.args})
+	return e == 0 && t.Syscall(Call{thread, info.number, info.args})
 }
 
 func (t *Tracer) executed(pid int) {
@@ -190,10 +188,7 @@ func (t *Tracer) executed(pid int) {
 
 // resume lets a thread go on, with a signal where it stopped for one. One that
 // was killed meanwhile is no error.
-func (t *Tracer) resume(pid int, signal syscall.Signal) error {
-	if t.Syscall != nil {
-		return ended(syscall.PtraceSyscall(pid, int(signal)))
-	}
+func resume(pid int, signal syscall.Signal) error {
 	return ended(syscall.PtraceCont(pid, int(signal)))
 }
 

@@ -14,6 +14,17 @@ import (
 	"time"
 )
 
+// stopping as the first argument makes the test binary a program that stops at
+// its writes.
+const stopping = "stopping"
+
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == stopping {
+		panic(ExecStopping(os.Args[2:], syscall.SYS_WRITE))
+	}
+	os.Exit(m.Run())
+}
+
 func build(t *testing.T) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "exectrace")
@@ -144,7 +155,11 @@ func TestSyscallKills(t *testing.T) {
 		}
 		return writes == 3
 	}}
-	cmd := exec.Command("sh", "-c", "echo one; echo two; echo three; echo four")
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self, stopping, "sh", "-c", "echo one; echo two; echo three; echo four")
 	cmd.Stdout = file
 	status, err := tracer.Run(cmd)
 	if err != nil {

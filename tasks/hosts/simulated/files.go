@@ -180,11 +180,12 @@ func (m *Machine) makeDirectory(s *state, o hosts.MakeDirectory) (bool, error) {
 	if err == nil {
 		return !o.Once && s.setMeta(o.Path, true, want), nil
 	}
-	if err := os.MkdirAll(at, 0o755); err != nil {
+	// Its owner is kept before it is there: with Once nobody looks again.
+	s.setMeta(o.Path, true, want)
+	if err := m.save(s); err != nil {
 		return false, plain(err)
 	}
-	s.setMeta(o.Path, true, want)
-	return true, nil
+	return true, plain(os.MkdirAll(at, 0o755))
 }
 
 func (m *Machine) remove(s *state, name string) (bool, error) {

@@ -72,9 +72,10 @@ func (m *Machine) save(s *state) error {
 	return replace(filepath.Join(m.dir, "state.json"), data)
 }
 
-// replace makes name a file with these bytes, by rename.
+// replace makes name a file with these bytes, by rename. The temporary file
+// always has the same name: one that a killed run left is gone with the next.
 func replace(name string, data []byte) error {
-	tmp := fmt.Sprintf("%s.%d.tmp", name, os.Getpid())
+	tmp := filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+".tmp")
 	if err := os.WriteFile(tmp, data, 0o644); err != nil {
 		return err
 	}
