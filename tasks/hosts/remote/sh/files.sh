@@ -48,7 +48,10 @@ make_directory() {
   fi
   kind "$1"
   [ -z "$is" ] || die "there is a file of that name"
-  mkdir -p -- "$1" && chown -- "$3:$4" "$1" && chmod -- "$2" "$1"
+  parents "$1"
+  # It has another name until it has its owner: with ONCE nobody looks again.
+  new=$directory/.torrust-tracker-deployer.dir
+  rm -rf -- "$new" && mkdir -- "$new" && chown -- "$3:$4" "$new" && chmod -- "$2" "$new" && mv -T -- "$new" "$1"
 }
 
 remove() {
