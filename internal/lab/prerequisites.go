@@ -20,6 +20,7 @@ const (
 	ForImages   Need = iota // building artefacts
 	ForMachines             // running virtual machines and reaching them
 	ForTests                // tests; brings an OpenSSH server, which Debian starts
+	ForBench                // measuring beside other tools; brings that server too
 )
 
 // tool is a program on PATH, or a file if it is an absolute path, and the
@@ -50,6 +51,14 @@ var tools = map[Need][]tool{
 		{"nsenter", "util-linux"},
 		{"strace", "strace"},
 		{"sudo", "sudo"},
+	},
+	ForBench: {
+		{"/usr/sbin/sshd", "openssh-server"},
+		{"ip", "iproute2"},
+		{"pip3", "python3-pip"},
+		{"python3", "python3"},
+		{"ssh", "openssh-client"},
+		{"unshare", "util-linux"},
 	},
 }
 
