@@ -3,6 +3,7 @@ package remote
 import (
 	"bytes"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -26,6 +27,7 @@ type output struct {
 	data    []byte            // standard output of a Run
 	values  map[string]string // learnt
 	reasons []string
+	more    []string
 	last    []string // lines
 }
 
@@ -86,8 +88,12 @@ func (o *output) line(line string) {
 	line = strings.TrimSuffix(line, "\r")
 	if rest, ok := strings.CutPrefix(line, o.nonce+" "); ok && !o.raw {
 		kind, text, _ := strings.Cut(rest, " ")
-		if kind == "reason" {
+		switch kind {
+		case "reason":
 			o.reasons = append(o.reasons, text)
+			return
+		case "more":
+			o.more = append(o.more, text)
 			return
 		}
 		key, value, _ := strings.Cut(text, " ")
@@ -109,12 +115,16 @@ func (o *output) captured() string {
 }
 
 // reason says why a long operation went wrong: what it gave as the reason, or
-// the last it printed.
+// the last that it printed, and what more there is to say.
 func (o *output) reason() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if len(o.reasons) > 0 {
-		return strings.Join(o.reasons, "\n")
+	why := o.reasons
+	if len(why) == 0 {
+		why = o.last
+		if len(o.more) > 0 {
+			why = why[max(0, len(why)-1):]
+		}
 	}
-	return strings.Join(o.last, "\n")
+	return strings.Join(append(slices.Clone(why), o.more...), "\n")
 }

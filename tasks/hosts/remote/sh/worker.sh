@@ -1,12 +1,14 @@
 # Long operations. Lines that begin with the nonce are for the program: a value
-# that was learnt, or a line of the reason why something went wrong; all others
-# are for people.
+# that was learnt, a line of the reason why something went wrong, or one more
+# line about it; all others are for people.
 
 exec <&5 5<&-
 
 value() { printf '%s value %s\n' "$nonce" "$*"; }
 
 reason() { while IFS= read -r line; do printf '%s reason %s\n' "$nonce" "$line"; done; }
+
+more() { while IFS= read -r line; do printf '%s more %s\n' "$nonce" "$line"; done; }
 
 die() {
   printf '%s\n' "$*" | reason
@@ -48,23 +50,29 @@ who() { while read -r service id started rest; do printf '%s %s %s\n' "$service"
 # settled keeps what must stay put.
 settled() { while read -r service id started restarts is health; do printf '%s %s %s %s %s\n' "$service" "$id" "$started" "$restarts" "$is"; done; }
 
-# blame SECONDS says which services of stdin are not well, with their last lines; it
-# fails when there are none.
+# blame says which services of stdin are not well, with their last lines.
 blame() {
-  found=1
   while read -r service id started restarts is health; do
     case $is:$health:$restarts in running:healthy:0 | running:none:0) continue ;; esac
-    found=0
     {
       printf 'service "%s" is %s' "$service" "$is"
       [ "$health" = none ] || printf ' and %s' "$health"
-      printf ' after %s, started again %s times; its last lines:\n' "$1" "$restarts"
+      [ "$restarts" = 0 ] || printf ', was started again %s times' "$restarts"
+      printf '; its last lines:\n'
       docker logs --tail 20 "$id" 2>&1 </dev/null
       docker container inspect --format '{{with .State.Health}}{{range .Log}}health check: exit code {{.ExitCode}}: {{printf "%.500s" .Output}}
 {{end}}{{end}}' "$id" </dev/null | grep . | tail -n 1
-    } | reason
+    } | more
   done
-  return $found
+}
+
+# fallen keeps the containers that were started again though they are not in
+# $before, a list of the lines of who: what is new has no reason to.
+fallen() {
+  while read -r service id started restarts is health; do
+    case $before in *"$service $id "*) continue ;; esac
+    [ "$restarts" = 0 ] || printf '%s ' "$service"
+  done
 }
 
 # compose_up PROJECT DIRECTORY RECREATE TIMEOUT SETTLE SERVICE…
@@ -81,17 +89,24 @@ compose_up() {
   code=$?
   after=$(watch "$name" "$@")
   if [ $code -ne 0 ]; then
-    printf '%s\n' "$after" | blame "$limit s"
+    printf '%s\n' "$after" | blame
     exit 1
   fi
+  # Healthy once is not enough: nothing may fall over until the end, and the
+  # last look is after it.
   end=$(($(date +%s) + settle))
-  while [ "$(date +%s)" -lt "$end" ]; do
-    sleep 0.5
+  while :; do
+    last=
+    [ "$(date +%s)" -lt "$end" ] || last=yes
     current=$(watch "$name" "$@")
-    if [ "$(printf '%s\n' "$current" | settled)" != "$(printf '%s\n' "$after" | settled)" ]; then
-      printf '%s\n' "$current" | blame "it had started" || printf 'containers of %s were replaced by somebody else\n' "$name" | reason
+    if [ "$(printf '%s\n' "$current" | settled)" != "$(printf '%s\n' "$after" | settled)" ] ||
+      [ -n "$(printf '%s\n' "$current" | fallen)" ]; then
+      printf 'it started, but did not stay up\n' | reason
+      printf '%s\n' "$current" | blame
       exit 1
     fi
+    [ -z "$last" ] || break
+    sleep 0.5
   done
   [ "$before" = "$(printf '%s\n' "$after" | who)" ] && exit 10
   exit 0
