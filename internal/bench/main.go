@@ -16,6 +16,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -49,9 +50,9 @@ func run(ctx context.Context, args []string) error {
 	}
 	defer os.RemoveAll(dir)
 	program := filepath.Join(dir, "torrust-tracker-deployer")
-	err = stream(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, "./cmd/torrust-tracker-deployer")
-	if err != nil {
-		return err
+	build := visible(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, "./cmd/torrust-tracker-deployer")
+	if err := build.Run(); err != nil {
+		return fmt.Errorf("go build: %w", err)
 	}
 	self, err := os.Executable()
 	if err != nil {
@@ -64,23 +65,32 @@ func run(ctx context.Context, args []string) error {
 	if os.Geteuid() != 0 {
 		argv = append([]string{"sudo", "--"}, argv...)
 	}
-	return stream(ctx, argv[0], argv[1:]...)
+	second := visible(ctx, argv[0], argv[1:]...)
+	// unshare passes no signals on: the second stage ends when its input does,
+	// however this one ended.
+	input, err := second.StdinPipe()
+	if err != nil {
+		return err
+	}
+	second.Cancel = input.Close
+	return second.Run()
 }
 
-// stream runs a command whose output is for the reader's eyes. It is asked to
-// end when ctx does, so that it can clean up.
-func stream(ctx context.Context, name string, args ...string) error {
+// visible is a command whose output is for the reader's eyes.
+func visible(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	return nil
+	return cmd
 }
 
 // measureAll is the second stage.
 func measureAll(ctx context.Context, program, peers string) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin) // its end is all there is to know
+		cancel()
+	}()
 	s, err := openSandbox(ctx)
 	if err != nil {
 		return err

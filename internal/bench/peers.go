@@ -21,11 +21,13 @@ func installPeers(ctx context.Context) (bin string, err error) {
 		return bin, nil
 	}
 	fmt.Println("installing Ansible and pyinfra into", dir)
-	if err := stream(ctx, "python3", "-m", "venv", "--clear", dir); err != nil {
-		return "", fmt.Errorf("python3 -m venv (on Debian it is in python3-venv): %w", err)
-	}
-	if err := stream(ctx, filepath.Join(bin, "pip"), "install", "--quiet", "--disable-pip-version-check", "ansible-core", "pyinfra"); err != nil {
-		return "", fmt.Errorf("install the tools to compare with: %w", err)
+	for _, argv := range [][]string{
+		{"python3", "-m", "venv", "--clear", "--without-pip", dir},
+		{"pip3", "--python", filepath.Join(bin, "python"), "install", "--quiet", "--disable-pip-version-check", "ansible-core", "pyinfra"},
+	} {
+		if err := visible(ctx, argv[0], argv[1:]...).Run(); err != nil {
+			return "", fmt.Errorf("install the tools to compare with: %s: %w", argv[0], err)
+		}
 	}
 	return bin, os.WriteFile(done, nil, 0o600)
 }
