@@ -34,14 +34,19 @@ func openLog(path, format string) (*logFile, error) {
 	return &logFile{file: f, logger: logger}, nil
 }
 
-// command notes what was asked for. Values of KEY=VALUE and what follows --
-// may be private and are left out.
-func (l *logFile) command(path string, args []string) {
+// command notes what was asked for. Values of KEY=VALUE and what follows --,
+// which stands before args[dash] where that is not negative, may be private and
+// are left out.
+func (l *logFile) command(path string, args []string, dash int) {
 	if l == nil {
 		return
 	}
 	var shown []string
-	for _, a := range args {
+	for i, a := range args {
+		if i == dash {
+			shown = append(shown, "-- …")
+			break
+		}
 		key, _, setting := strings.Cut(a, "=")
 		if setting {
 			a = key + "=…"

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"net/url"
 	"strings"
 
@@ -23,24 +24,45 @@ func (p *program) clean(text string) string {
 		return text
 	}
 	for _, s := range p.hide() {
-		if len(s) < shortest {
-			continue
-		}
 		for _, form := range forms(s) {
-			text = strings.ReplaceAll(text, form, hidden)
+			if len(form) >= shortest {
+				text = strings.ReplaceAll(text, form, hidden)
+			}
 		}
 	}
 	return text
 }
 
-// forms returns how a secret may be written.
+// forms returns how a secret may be written, longer texts before those that
+// are a part of them: as a whole, then its lines, since output is read by line.
 func forms(s string) []string {
-	quoted := string(encode(s))
-	return []string{
-		s, quoted[1 : len(quoted)-1],
-		url.QueryEscape(s), url.PathEscape(s),
-		base64.StdEncoding.EncodeToString([]byte(s)), base64.RawURLEncoding.EncodeToString([]byte(s)),
+	if len(s) < shortest {
+		return nil
 	}
+	list := []string{s, inner(encode(s)), url.QueryEscape(s), url.PathEscape(s), url.UserPassword("", s).String()[1:]}
+	if html, err := json.Marshal(s); err == nil { // as Go's programs print JSON, docker among them
+		list = append(list, inner(html))
+	}
+	for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
+		for before := range 3 {
+			list = append(list, aligned(encoding, s, before))
+		}
+	}
+	if strings.Contains(s, "\n") {
+		for line := range strings.Lines(s) {
+			list = append(list, forms(strings.TrimRight(line, "\r\n"))...)
+		}
+	}
+	return list
+}
+
+func inner(quoted []byte) string { return string(quoted[1 : len(quoted)-1]) }
+
+// aligned returns what base64 makes of s behind so many other bytes, without
+// the characters that its neighbours have a part in.
+func aligned(encoding *base64.Encoding, s string, before int) string {
+	text := encoding.EncodeToString(append(make([]byte, before), s...))
+	return text[(before*8+5)/6 : (before+len(s))*8/6]
 }
 
 // masked returns an event whose text is clean.

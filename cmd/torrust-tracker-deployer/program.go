@@ -139,7 +139,7 @@ func (p *program) before(c *cobra.Command, args []string) error {
 		return usage("log file: %w", err)
 	}
 	p.log = log
-	p.log.command(c.CommandPath(), args)
+	p.log.command(c.CommandPath(), args, c.ArgsLenAtDash())
 	return nil
 }
 

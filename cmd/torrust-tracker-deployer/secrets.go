@@ -40,6 +40,17 @@ func later(what string, err error) error {
 	return err
 }
 
+// learn gets every secret that there is, so that the vault knows what has to be
+// kept out of output: a machine may well speak of one that this run has no use
+// for. Commands are not run for it.
+func (s secrets) learn() {
+	for _, d := range s.declared {
+		if len(d.Command) == 0 {
+			_, _ = s.vault.Value(context.Background(), d, false) // one that is not there cannot get out
+		}
+	}
+}
+
 // present checks, before anything is touched, that every secret which the
 // operator's environment has to provide is there, and reports all that are
 // not.

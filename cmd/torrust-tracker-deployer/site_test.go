@@ -23,6 +23,9 @@ type site struct {
 func newSite(t testing.TB, files map[string]string) *site {
 	t.Helper()
 	s := &site{t: t, dir: t.TempDir()}
+	if err := os.Mkdir(s.path("home"), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	for name, text := range files {
 		s.write("project/environments/"+name, text)
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 
 	"github.com/torrust/tracker-deployer/environments"
 	"github.com/torrust/tracker-deployer/tasks"
@@ -49,8 +50,9 @@ func (p *program) wire(l loaded) (*deployment, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.hide = d.vault.Values
 	d.secrets = secrets{d.vault, l.env.Secrets}
+	learn := sync.OnceFunc(d.secrets.learn)
+	p.hide = func() []string { learn(); return d.vault.Values() }
 	d.graph, err = deploy.Graph(l.env, deploy.Options{
 		ReadFile: d.readFile, Run: d.runLocally, Probe: probes.New,
 	})
