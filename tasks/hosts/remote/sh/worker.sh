@@ -118,7 +118,7 @@ compose_down() {
   did=10
   found=$(containers "$@" | ids)
   if [ -n "$found" ]; then
-    docker stop $found && docker rm -f $found || exit 1
+    docker stop $found && docker rm --force --volumes $found || exit 1
     did=0
   fi
   [ $# -eq 1 ] || exit $did
