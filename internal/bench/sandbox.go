@@ -97,7 +97,7 @@ func (s *sandbox) serve(ctx context.Context, record bool) (end func(), err error
 		"MaxStartups 100", "Subsystem sftp internal-sftp",
 		// Every client does the same arithmetic: by default OpenSSH's own
 		// agree on a key exchange that takes many times as long.
-		"KexAlgorithms curve25519-sha256",
+		"KexAlgorithms curve25519-sha256,curve25519-sha256@libssh.org",
 	}
 	if record {
 		lines = append(lines, fmt.Sprintf(`ForceCommand printf . >>%[1]s/sessions; `+

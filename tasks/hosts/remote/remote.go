@@ -82,19 +82,21 @@ func (m *Machine) Close() error {
 	return err
 }
 
-// dismiss tells the runner that nothing more will come and waits for its end.
-// Called with mu held.
+// dismiss tells the runner that nothing more will come, and waits for its end
+// if it holds the lock. Called with mu held.
 func (m *Machine) dismiss() {
-	r := m.runner
+	r, locked := m.runner, m.locked
 	if r == nil {
 		return
 	}
 	m.runner, m.locked = nil, false
 	close(r.dead)
-	over := time.AfterFunc(farewell, func() { r.session.Close() })
-	defer over.Stop()
-	if r.stdin.Close() == nil {
-		_ = r.session.Wait() // however it ends, it has ended
+	if r.channel.CloseWrite() != nil || !locked {
+		return
+	}
+	select {
+	case <-r.over:
+	case <-time.After(farewell):
 	}
 }
 

@@ -42,41 +42,51 @@ func bootstrap(n int) string {
 	return "exec " + command("sh", "-c", `if [ "$(id -u)" -eq 0 ]; then exec `+start+`; else exec sudo -n -- `+start+`; fi`)
 }
 
-// A runner is the session that answers batches.
+// A runner is the session that answers batches. It is a bare channel: an
+// ssh.Session waits for a reply before the program can be sent.
 type runner struct {
-	session *ssh.Session
-	stdin   io.WriteCloser
+	channel ssh.Channel
 	stdout  *bufio.Reader
 	stderr  *tail
-	write   sync.Mutex // of stdin: batches and signs of life
-	dead    chan struct{}
+	write   sync.Mutex    // of stdin: batches and signs of life
+	dead    chan struct{} // closed by whoever gives it up
+	over    chan struct{} // closed when it has ended and all of stderr is here
 }
 
 // start makes a runner; its first answer shows whether it lives.
 func (m *Machine) start() (*runner, error) {
-	session, err := m.client.NewSession()
+	channel, requests, err := m.client.OpenChannel("session", nil)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", hosts.ErrConnection, err)
-	}
-	r := &runner{session: session, stderr: &tail{limit: 4 << 10}, dead: make(chan struct{})}
-	session.Stderr = r.stderr
-	stdout, err := session.StdoutPipe()
-	if err == nil {
-		r.stdin, err = session.StdinPipe()
 	}
 	text := program(m.target.Environment, "common", "queries", "files", "firewall", "hostkey", "runner")
-	if err == nil {
-		err = session.Start(bootstrap(len(text)))
-	}
-	if err != nil {
-		session.Close()
+	exec := ssh.Marshal(struct{ Command string }{bootstrap(len(text))})
+	if _, err := channel.SendRequest("exec", false, exec); err != nil {
+		channel.Close()
 		return nil, fmt.Errorf("%w: %w", hosts.ErrConnection, err)
 	}
-	r.stdout = bufio.NewReaderSize(stdout, 64<<10)
+	r := &runner{
+		channel: channel, stdout: bufio.NewReaderSize(channel, 64<<10), stderr: &tail{limit: 4 << 10},
+		dead: make(chan struct{}), over: make(chan struct{}),
+	}
+	go r.follow(requests)
 	// A write that finds the runner gone is no news: reading tells why.
-	_, _ = io.WriteString(r.stdin, text)
+	_, _ = io.WriteString(r.channel, text)
 	go r.stayAlive(m.done)
 	return r, nil
+}
+
+// follow reads what the session says beside its answers. Its exit code says
+// nothing more than the answer that is missing.
+func (r *runner) follow(requests <-chan *ssh.Request) {
+	defer close(r.over)
+	drained := make(chan struct{})
+	go func() {
+		ssh.DiscardRequests(requests)
+		close(drained)
+	}()
+	_, _ = io.Copy(r.stderr, r.channel.Stderr()) // until the channel ends, however that is
+	<-drained
 }
 
 // header announces a script; size 0 is a sign of life.
@@ -100,7 +110,7 @@ func (r *runner) stayAlive(done <-chan struct{}) {
 			return
 		case <-tick.C:
 			r.write.Lock()
-			_, err := io.WriteString(r.stdin, header(0, newNonce()))
+			_, err := io.WriteString(r.channel, header(0, newNonce()))
 			r.write.Unlock()
 			if err != nil {
 				return
@@ -126,7 +136,7 @@ func (m *Machine) batch(ctx context.Context, s *script) ([]piece, error) {
 	}
 	r := m.runner
 	m.batches.Add(1)
-	stop := context.AfterFunc(ctx, func() { r.session.Close() })
+	stop := context.AfterFunc(ctx, func() { r.channel.Close() })
 	pieces, err := r.exchange(s)
 	if stop() && err == nil {
 		return pieces, nil
@@ -134,7 +144,7 @@ func (m *Machine) batch(ctx context.Context, s *script) ([]piece, error) {
 	// Whatever went wrong, this runner is out of step: the next batch starts another.
 	m.runner, m.locked = nil, false
 	close(r.dead)
-	r.session.Close()
+	r.channel.Close()
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
@@ -149,11 +159,11 @@ func (r *runner) exchange(s *script) ([]piece, error) {
 	go func() {
 		r.write.Lock()
 		defer r.write.Unlock()
-		if _, err := io.WriteString(r.stdin, header(len(text), nonce)+text); err != nil {
+		if _, err := io.WriteString(r.channel, header(len(text), nonce)+text); err != nil {
 			return
 		}
 		for _, p := range s.payloads {
-			if _, err := r.stdin.Write(p); err != nil {
+			if _, err := r.channel.Write(p); err != nil {
 				return
 			}
 		}
@@ -170,7 +180,7 @@ func (r *runner) why(m *Machine, err error) error {
 	if alive != nil {
 		return fmt.Errorf("%w: %w", hosts.ErrConnection, alive)
 	}
-	_ = r.session.Wait() // so that all of stderr is here; its code says nothing more
+	<-r.over
 	words := r.stderr.String()
 	if strings.Contains(words, "sudo") {
 		return fmt.Errorf("%w: %s", hosts.ErrSudo, words)

@@ -73,6 +73,26 @@ func TestLeftAtWork(t *testing.T) {
 	}
 }
 
+// A runner that only looked is not waited for, and ends all the same.
+func TestNothingStaysAfterALook(t *testing.T) {
+	t.Parallel()
+	s := newSandbox(t)
+	m := s.dial(t, "torrust")
+	observe(t, m, hosts.SystemQuery{})
+	runs := func() bool {
+		return s.inside("sh", "-c", `grep -qsz '^eval "\$(head' /proc/[0-9]*/cmdline`).Run() == nil
+	}
+	if !runs() {
+		t.Fatal("there is no runner after a batch")
+	}
+	check(t, m.Close())
+	for end := time.Now().Add(20 * time.Second); runs(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the runner is still there")
+		}
+	}
+}
+
 func TestLockedByName(t *testing.T) {
 	t.Parallel()
 	s := newSandbox(t)
