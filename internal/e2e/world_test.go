@@ -310,15 +310,27 @@ func (w *world) wake(ctx context.Context, host, snapshot string) error {
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Dir = state.Directory
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	var said bytes.Buffer
+	cmd.Stderr = &said
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	go func() { _ = cmd.Wait() }() // it ends when it is killed
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeoutCause(ctx, 5*time.Minute, errors.New("it takes longer than five minutes"))
 	defer cancel()
+	exited := make(chan struct{})
+	go func() {
+		_ = cmd.Wait() // it ends when it is killed
+		close(exited)
+		cancel()
+	}()
 	qmp, err := lab.DialQMP(ctx, filepath.Join(w.vm(host), "qmp.sock"))
 	if err != nil {
-		return err
+		select {
+		case <-exited:
+			return fmt.Errorf("%w: %s", err, said.String())
+		default:
+			return err
+		}
 	}
 	if err := qmp.Close(); err != nil {
 		return err
@@ -348,15 +360,30 @@ func (w *world) kill(host string) error {
 	if _, err := fmt.Sscan(string(content), &pid); err != nil {
 		return err
 	}
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		if args, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); err != nil || !bytes.Contains(args, []byte("qemu-system")) {
+	args, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	if err != nil || !bytes.Contains(args, []byte("qemu-system")) {
+		return nil
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		return nil // it is gone
+	}
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if ended(pid) {
 			return nil
-		}
-		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-			return nil // it is gone
 		}
 	}
 	return fmt.Errorf("process %d of %s does not end", pid, host)
+}
+
+// ended reports whether a process holds nothing any more: its disks are free
+// for the next one.
+func ended(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return true
+	}
+	_, after, _ := bytes.Cut(stat, []byte(") ")) // proc(5): the state follows the name
+	return bytes.HasPrefix(after, []byte("Z"))
 }
 
 func copyTree(ctx context.Context, from, to string) error {
