@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -100,9 +101,18 @@ func TestNoSecretGetsOut(t *testing.T) {
 	s.env = []string{"GIVEN=" + second.Value}
 	search.everyWay(3, "plan", "sim", "--exit-code")
 	search.afresh([]string{"web/root/etc/conf", "web/root/opt/torrust-tracker-deployer/compose.yaml"}, 0, "deploy", "sim")
-	s.write("project/machines/web/root/etc/conf", "by hand\n"+second.Value+"\n"+first.Value+"\n")
+	byHand := fmt.Sprintf("by hand\n%s\n  \"was\": %s\n{ \"given\": %s }\n%s = 1\n", second.Value, encode(first.Value), encode(second.Value), first.Value)
+	for _, holder := range holders[:5] {
+		s.write("project/machines/web/"+holder, byHand+s.read("project/machines/web/"+holder))
+	}
 	search.everyWay(3, "plan", "sim", "--exit-code")
 	search.everyWay(0, "deploy", "sim")
+
+	// A file that has no secret any more still has one on the machine.
+	s.write("project/environments/sim.star", regexp.MustCompile(`(?s)content = fmt.*?\)\)\)\n`).ReplaceAllString(canaryStar, `content = "# conf\nplain\n")`+"\n"))
+	search.everyWay(3, "plan", "sim", "--exit-code")
+	s.write("project/environments/sim.star", canaryStar)
+	search.everyWay(0, "plan", "sim", "--exit-code")
 	search.trees(second, strings.Split(strings.ReplaceAll(strings.Join(holders, " "), "releases/1", "releases/2"), " ")...)
 	search.everyWay(0, "destroy", "sim", "--yes")
 	search.trees(second)

@@ -65,6 +65,21 @@ func aligned(encoding *base64.Encoding, s string, before int) string {
 	return text[(before*8+5)/6 : (before+len(s))*8/6]
 }
 
+// cleanPlan takes the secrets out of what a plan quotes of machines. Lines of
+// files that have secrets are masked already; a secret may be elsewhere, too.
+func (p *program) cleanPlan(plan *tasks.Plan) {
+	for i := range plan.Steps {
+		s := &plan.Steps[i]
+		s.Reason = p.clean(s.Reason)
+		for j := range s.Files {
+			s.Files[j].Diff = p.clean(s.Files[j].Diff)
+		}
+		for j := range s.Fields {
+			s.Fields[j].Old, s.Fields[j].New = p.clean(s.Fields[j].Old), p.clean(s.Fields[j].New)
+		}
+	}
+}
+
 // masked returns an event whose text is clean.
 func (p *program) masked(event tasks.Event) tasks.Event {
 	switch e := event.(type) {

@@ -72,6 +72,7 @@ func (p *program) withPlan(ctx context.Context, w words, only bool, f func(*task
 	}
 	defer plan.Close()
 	m.screen.close()
+	p.cleanPlan(plan)
 	return f(plan, d)
 }
 

@@ -52,15 +52,23 @@ func (s secrets) learn() {
 }
 
 // present checks, before anything is touched, that every secret which the
-// operator's environment has to provide is there, and reports all that are
-// not.
+// operator's environment has to provide is there and that those which were
+// generated can be read, and reports all that are not.
 func (s secrets) present(ctx context.Context) error {
 	var missing []error
+	sealed := false
 	for _, d := range s.declared {
-		if d.Generate || len(d.Command) > 0 {
+		if len(d.Command) > 0 || d.Generate && sealed {
 			continue
 		}
-		if _, err := s.vault.Value(ctx, d, false); err != nil {
+		_, err := s.vault.Value(ctx, d, false)
+		if errors.Is(err, vault.ErrNotGenerated) {
+			continue
+		}
+		if _, wrong := errors.AsType[*vault.KeyError](err); wrong {
+			sealed = true // one key for all
+		}
+		if err != nil {
 			missing = append(missing, at(d.Position, err))
 		}
 	}

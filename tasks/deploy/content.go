@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/aymanbagabas/go-udiff"
@@ -87,7 +86,7 @@ func (c content) diff(s *tasks.Scope, facts hosts.Facts) (*tasks.FileChange, []h
 
 // masked returns the difference as people may see it.
 func (c content) masked(s *tasks.Scope, f *hosts.FileFact) (string, error) {
-	wanted, err := c.Text(s, s.Masked)
+	wanted, err := c.Text(s, marked(s))
 	if err != nil {
 		return "", err
 	}
@@ -95,9 +94,10 @@ func (c content) masked(s *tasks.Scope, f *hosts.FileFact) (string, error) {
 	if !utf8.ValidString(wanted) || !utf8.Valid(f.Content) || bytes.IndexByte(f.Content, 0) >= 0 {
 		return fmt.Sprintf("binary file, %d bytes, becomes %d bytes\n", f.Size, len(wanted)), nil
 	}
-	if c.Secret {
-		old = maskLines(old, wanted)
+	if c.Secret || private(f.Mode) {
+		old = unmark(maskLines(old, wanted, c.Secret))
 	}
+	wanted = unmark(wanted)
 	from := c.Path
 	if f.Type == "" {
 		from = "/dev/null"
@@ -106,37 +106,6 @@ func (c content) masked(s *tasks.Scope, f *hosts.FileFact) (string, error) {
 		return diff, nil
 	}
 	return "(nothing but secrets differs)\n", nil
-}
-
-// maskLines hides in text whatever stands where wanted has a secret: a line
-// that begins like a wanted line begins before its secret shows no more than
-// that. A secret that was never masked on the machine under another beginning
-// is not known to anybody here, and is shown as the text that it is.
-func maskLines(text, wanted string) string {
-	mark, _, _ := strings.Cut(tasks.Mask(""), ")")
-	var heads [][2]string // what stands before a secret, and the whole wanted line
-	for line := range strings.Lines(wanted) {
-		if head, _, ok := strings.Cut(line, strings.TrimSpace(mark)); ok {
-			heads = append(heads, [2]string{strings.TrimRight(head, " \t\"'"), line})
-		}
-	}
-	var b strings.Builder
-	for line := range strings.Lines(text) {
-		b.WriteString(maskLine(line, heads))
-	}
-	return b.String()
-}
-
-func maskLine(line string, heads [][2]string) string {
-	for _, h := range heads {
-		head := strings.TrimSpace(h[0])
-		key, _, _ := strings.Cut(head, "=")
-		key, _, _ = strings.Cut(strings.TrimSpace(key), ":")
-		if key = strings.TrimSpace(key); key == "" || strings.HasPrefix(strings.TrimSpace(line), key) {
-			return h[1]
-		}
-	}
-	return line
 }
 
 // rights is how mode and owner differ.
