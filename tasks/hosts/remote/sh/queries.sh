@@ -37,7 +37,7 @@ inspect() {
   versions=$1 projects=$2
   shift 2
   [ $# -eq 0 ] || docker image inspect --format \
-    'image {"id":{{json .Id}},"tags":{{json .RepoTags}},"digests":{{json .RepoDigests}},"architecture":{{json .Architecture}}}' "$@" 2>/dev/null &
+    'image {"id":{{json .ID}},"tags":{{json .RepoTags}},"digests":{{json .RepoDigests}},"architecture":{{json .Architecture}}}' "$@" 2>/dev/null &
   list=$(docker ps -a --no-trunc --filter label=com.docker.compose.project --filter label=com.docker.compose.oneoff=False \
     --format '{{.ID}} {{.Label "com.docker.compose.project"}}' 2>/dev/null) || { wait; mark docker; exit 0; }
   set --
@@ -49,7 +49,7 @@ LIST
   wait
   [ "$versions" = no ] || docker_versions
   [ $# -eq 0 ] || docker container inspect --format \
-    'container {"id":{{json .Id}},"image":{{json .Image}},"status":{{json .State.Status}},"started":{{json .State.StartedAt}},"health":{{with .State.Health}}{{json .Status}}{{else}}""{{end}},"restarts":{{json .RestartCount}},"policy":{{json .HostConfig.RestartPolicy.Name}},"labels":{{json .Config.Labels}}}' "$@"
+    'container {"id":{{json .ID}},"image":{{json .Image}},"status":{{json .State.Status}},"started":{{json .State.StartedAt}},"health":{{with .State.Health}}{{json .Status}}{{else}}""{{end}},"restarts":{{json .RestartCount}},"policy":{{json .HostConfig.RestartPolicy.Name}},"labels":{{json .Config.Labels}}}' "$@"
   mark docker
 }
 

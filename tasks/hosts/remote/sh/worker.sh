@@ -38,10 +38,12 @@ containers() {
 ids() { while read -r id rest; do printf '%s ' "$id"; done; }
 
 # watch PROJECT SERVICE… prints "SERVICE ID STARTED RESTARTS STATUS HEALTH".
+# (.ID, not .Id: with a name that its types lack, docker falls back to maps, in
+# which a container without a health check has no .State.Health to ask for.)
 watch() {
   set -- $(containers "$@" | ids)
   [ $# -gt 0 ] || return 0
-  docker container inspect --format '{{index .Config.Labels "com.docker.compose.service"}} {{.Id}} {{.State.StartedAt}} {{.RestartCount}} {{.State.Status}} {{with .State.Health}}{{.Status}}{{else}}none{{end}}' "$@"
+  docker container inspect --format '{{index .Config.Labels "com.docker.compose.service"}} {{.ID}} {{.State.StartedAt}} {{.RestartCount}} {{.State.Status}} {{with .State.Health}}{{.Status}}{{else}}none{{end}}' "$@"
 }
 
 # who keeps what says whether containers are the same ones.
@@ -53,7 +55,7 @@ settled() { while read -r service id started restarts is health; do printf '%s %
 # blame says which services of stdin are not well, with their last lines.
 blame() {
   while read -r service id started restarts is health; do
-    case $is:$health:$restarts in running:healthy:0 | running:none:0) continue ;; esac
+    case $service:$is:$health:$restarts in :* | *:running:healthy:0 | *:running:none:0) continue ;; esac
     {
       printf 'service "%s" is %s' "$service" "$is"
       [ "$health" = none ] || printf ' and %s' "$health"
@@ -153,11 +155,11 @@ pull_image() {
   aarch64) arch=arm64 ;;
   *) arch=$(uname -m) ;;
   esac
-  before=$(docker image inspect --format '{{.Id}}' "$1" 2>/dev/null)
+  before=$(docker image inspect --format '{{.ID}}' "$1" 2>/dev/null)
   if [ -z "$before" ] || [ "$2" = yes ]; then
     docker pull "$1" || exit 1
   fi
-  set -- "$1" $(docker image inspect --format '{{.Architecture}} {{.Id}} {{range .RepoDigests}} {{.}}{{end}}' "$1") || exit 1
+  set -- "$1" $(docker image inspect --format '{{.Architecture}} {{.ID}} {{range .RepoDigests}} {{.}}{{end}}' "$1") || exit 1
   [ "$2" = "$arch" ] || unsupported "image $1 is for $2, this machine is $arch"
   reference=$1 id=$3
   value id "$id"
