@@ -62,15 +62,17 @@ func (j *job) pipe(ctx context.Context, stdout io.Writer, argv ...string) error 
 	return nil
 }
 
-// remove deletes a tree that root may have filled.
+// remove deletes a tree that root may have filled. Whatever is mounted in it
+// is left alone.
 func (j *job) remove(ctx context.Context, path string) error {
 	if _, err := os.Lstat(path); os.IsNotExist(err) {
 		return nil
 	}
-	if err := os.RemoveAll(path); err == nil {
+	argv := []string{"rm", "-rf", "--one-file-system", path}
+	if err := j.run(ctx, argv...); err == nil {
 		return nil
 	}
-	return j.root(ctx, "rm", "-rf", "--one-file-system", path)
+	return j.root(ctx, argv...)
 }
 
 // command is exec.CommandContext that lets the program clean up behind itself

@@ -35,6 +35,7 @@ var tools = map[Need][]tool{
 		{"mke2fs", "e2fsprogs"},
 		{"mmdebstrap", "mmdebstrap"},
 		{"qemu-img", "qemu-utils"},
+		{"unshare", "util-linux"},
 		{"/usr/share/keyrings/debian-archive-keyring.gpg", "debian-archive-keyring"},
 	},
 	ForMachines: {

@@ -158,8 +158,11 @@ func (v vmBuild) tree(ctx context.Context, j *job) error {
 }
 
 // debootstrap returns the start of a command that makes a small Debian tree.
+// What it mounts there is seen by nobody else and goes when it goes, also when
+// it is killed.
 func debootstrap(variant string, packages []string) []string {
 	return []string{
+		"unshare", "--mount", "--propagation=private", "--",
 		"mmdebstrap", "--variant=" + variant, "--aptopt=Acquire::Check-Valid-Until \"false\"",
 		"--include=" + strings.Join(packages, ","),
 	}
