@@ -6,8 +6,8 @@
 //	exectrace FILE -- ARGV…
 //	exectrace FILE PID…
 //
-// A record is the arguments, each followed by a NUL, and a newline. FILE is
-// there as soon as everything is traced.
+// A record is the arguments, each followed by a NUL, and a newline. A process is
+// traced from when TracerPid in its /proc/PID/status is not 0.
 package main
 
 import (
