@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -52,6 +53,11 @@ func NewNetwork(ctx context.Context, name string, taps ...string) (_ *Network, e
 	steps := [][]string{
 		{"link", "set", "lo", "up"},
 		{"link", "add", bridge, "address", bridgeMAC, "type", "bridge"},
+		// A bridge without a port that is up loses its IPv6 routes; this one
+		// keeps them while no machine runs.
+		{"link", "add", "carrier0", "type", "veth", "peer", "name", "carrier1"},
+		{"link", "set", "carrier0", "master", bridge, "up"},
+		{"link", "set", "carrier1", "addrgenmode", "none", "up"},
 		{"addr", "add", fmt.Sprintf("%s/%d", Gateway4, PrefixLen4), "dev", bridge},
 		{"addr", "add", fmt.Sprintf("%s/%d", Gateway6, PrefixLen6), "dev", bridge, "nodad"},
 		{"link", "set", bridge, "up"},
@@ -66,7 +72,26 @@ func NewNetwork(ctx context.Context, name string, taps ...string) (_ *Network, e
 			return nil, err
 		}
 	}
-	return n, nil
+	return n, n.ready(ctx)
+}
+
+// ready waits until the kernel has noticed that the bridge is up.
+func (n *Network) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, 10*time.Second, errors.New("its bridge is not up after 10 s"))
+	defer cancel()
+	poll := time.NewTicker(20 * time.Millisecond)
+	defer poll.Stop()
+	for {
+		err := n.IP(ctx, "route", "get", Gateway6)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("network namespace %s: %w (%w)", n.Name, context.Cause(ctx), err)
+		case <-poll.C:
+		}
+	}
 }
 
 // IP runs the program ip on the namespace: n.IP(ctx, "route", "add", …).
