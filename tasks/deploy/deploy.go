@@ -21,7 +21,6 @@ package deploy
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -176,11 +175,4 @@ func Ports(env *environments.Environment, host string) map[string][]int {
 // one is left, so that no two names meet.
 func pathIn(directory, name string) string {
 	return directory + "/" + strings.TrimPrefix(name, "/")
-}
-
-func plural(n int, what string) string {
-	if n == 1 {
-		return fmt.Sprintf("%d %s", n, what)
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
