@@ -73,6 +73,7 @@ type Resource interface {
 
 	// Diff compares what was declared with facts. Facts without an entry
 	// are a machine that has nothing yet. An *Unknown error means that the
-	// answer depends on something that is known only later.
+	// answer depends on something that is known only later; the change then
+	// has ActCreate where it is known at least that nothing is there.
 	Diff(s *Scope, facts hosts.Facts) (Change, error)
 }

@@ -163,7 +163,7 @@ func (p *planner) change(scope *Scope, n *Node) (Change, error) {
 	if !ok {
 		return p.listed(n.Host, n.ID, c), err
 	}
-	if s.State == StateAbsent {
+	if s.State == StateAbsent || c.Act == ActCreate {
 		return Change{Act: ActCreate, Reason: unknown.Error()}, nil
 	}
 	return Change{Act: ActUpdate, Reason: "may change: " + unknown.Error()}, nil
