@@ -70,12 +70,22 @@ func (l *Lab) make(ctx context.Context, r recipe, dir string) error {
 	}
 	defer log.Close()
 
-	j := &job{dir: dir + ".tmp", log: log}
-	// A process that was killed may have left one; the lock says it is gone.
-	if err := j.remove(context.WithoutCancel(ctx), j.dir); err != nil {
+	j := &job{log: log}
+	// A process that was killed may have left its directory, and a program that
+	// still fills it: that one loses its ground, and this build has its own.
+	old, err := filepath.Glob(dir + ".tmp-*")
+	if err != nil {
 		return err
 	}
-	if err := os.Mkdir(j.dir, 0o755); err != nil {
+	for _, path := range old {
+		if err := j.remove(ctx, path); err != nil {
+			return err
+		}
+	}
+	if j.dir, err = os.MkdirTemp(l.dir, r.key()+".tmp-"); err != nil {
+		return err
+	}
+	if err := os.Chmod(j.dir, 0o755); err != nil {
 		return err
 	}
 	if err := r.build(ctx, j); err != nil {

@@ -121,17 +121,21 @@ func TestArtefactOfAFailedBuildIsNotKept(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "the thing: sh: exit status 7:\nwhat went wrong") {
 		t.Fatalf("error %v", err)
 	}
-	if entries, _ := filepath.Glob(filepath.Join(dir, "*.tmp")); len(entries) > 0 {
+	if entries, _ := filepath.Glob(filepath.Join(dir, "*.tmp*")); len(entries) > 0 {
 		t.Errorf("left over: %v", entries)
 	}
 
 	// A process that was killed leaves its directory behind.
-	if err := os.MkdirAll(filepath.Join(dir, r.key()+".tmp", "half"), 0o755); err != nil {
+	left := filepath.Join(dir, r.key()+".tmp-1")
+	if err := os.MkdirAll(filepath.Join(left, "half"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	works = true
 	if _, err := l.artefact(t.Context(), r); err != nil {
 		t.Fatal(err)
+	}
+	if _, err := os.Stat(left); !os.IsNotExist(err) {
+		t.Errorf("the directory of a killed process is still there: %v", err)
 	}
 	for _, want := range []string{"lab: building the thing, no time (log: " + dir, "lab: the thing is ready after 0s"} {
 		if !strings.Contains(progress.String(), want) {
