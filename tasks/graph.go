@@ -87,8 +87,9 @@ func NewGraph(nodes []*Node) (*Graph, error) {
 			if _, ok := g.nodes[e.To]; !ok {
 				return nil, fmt.Errorf("%s: %s: %s refers to %q, which nothing declares", n.Position, n.ID, e.Field, e.To)
 			}
-			if !slices.Contains(g.users[e.To], n.ID) {
-				g.users[e.To] = append(g.users[e.To], n.ID)
+			// A second edge to the same node finds n last in its list.
+			if users := g.users[e.To]; len(users) == 0 || users[len(users)-1] != n.ID {
+				g.users[e.To] = append(users, n.ID)
 				needs[n.ID]++
 			}
 		}

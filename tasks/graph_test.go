@@ -44,6 +44,19 @@ func TestOrderFollowsTheFile(t *testing.T) {
 	}
 }
 
+func TestUsersAreListedOnce(t *testing.T) {
+	g, err := NewGraph([]*Node{node("m", ""), node("b", ""), node("x", "", "m", "b", "m"), node("y", "", "m", "x", "m", "m")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := g.Users("m"), []string{"x", "y"}; !slices.Equal(got, want) {
+		t.Errorf("users %v, want %v", got, want)
+	}
+	if got, want := g.Order(), []string{"m", "b", "x", "y"}; !slices.Equal(got, want) {
+		t.Errorf("order %v, want %v", got, want)
+	}
+}
+
 func TestSelect(t *testing.T) {
 	g, err := NewGraph([]*Node{
 		node("vm:web", StageProvision), node("system:web", StageConfigure, "vm:web"),

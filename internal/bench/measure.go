@@ -45,6 +45,9 @@ func (c command) once(ctx context.Context) (times, error) {
 	start := time.Now()
 	err = cmd.Run()
 	wall := time.Since(start)
+	if ctx.Err() != nil {
+		return times{}, context.Cause(ctx)
+	}
 	if err != nil {
 		said, _ := os.ReadFile(output.Name()) // the error says enough without
 		return times{}, fmt.Errorf("%s: %w\n%s", strings.Join(c.argv, " "), err, said)

@@ -41,7 +41,10 @@ type Options struct {
 
 // Graph builds the graph of env.
 func Graph(env *environments.Environment, o Options) (*tasks.Graph, error) {
-	b := &builder{env: env, options: o}
+	b := &builder{env: env, options: o, services: map[string][]environments.Service{}}
+	for _, s := range env.Services {
+		b.services[s.Host] = append(b.services[s.Host], s)
+	}
 	for _, h := range env.Hosts {
 		b.host(h)
 	}
@@ -62,9 +65,10 @@ func Graph(env *environments.Environment, o Options) (*tasks.Graph, error) {
 
 // A builder collects the nodes of one environment.
 type builder struct {
-	env     *environments.Environment
-	options Options
-	nodes   []*tasks.Node
+	env      *environments.Environment
+	options  Options
+	services map[string][]environments.Service // by host: every node of a host asks for them
+	nodes    []*tasks.Node
 }
 
 // add appends a node with edges to the nodes called needs; "" is nothing.
@@ -123,16 +127,9 @@ func (b *builder) base(host string) string {
 	return "system:" + host
 }
 
-// servicesOf returns the services of a host in the order of the file.
-func (b *builder) servicesOf(host string) []environments.Service {
-	var list []environments.Service
-	for _, s := range b.env.Services {
-		if s.Host == host {
-			list = append(list, s)
-		}
-	}
-	return list
-}
+// servicesOf returns the services of a host in the order of the file, to be
+// read only.
+func (b *builder) servicesOf(host string) []environments.Service { return b.services[host] }
 
 // project is the name of the compose project of the environment.
 func (b *builder) project() string { return b.env.Name }
