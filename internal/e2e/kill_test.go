@@ -9,8 +9,12 @@ import (
 	"time"
 )
 
-// kills is how often a first deployment is killed.
-const kills = 10
+// A first deployment is killed this often, in rounds that each end with one
+// that is let finish.
+const (
+	rounds = 2
+	kills  = 5 // in a round
+)
 
 // managed prints everything that is managed on the machine by content, without
 // ids, times and keys.
@@ -56,27 +60,37 @@ func TestKilledAtAnyMomentADeployConverges(t *testing.T) {
 	}
 	want := the.on(t, managed)
 	t.Logf("undisturbed: %s", whole.Round(time.Millisecond))
-	for i := range kills {
+	for round := range rounds {
 		the.restore(t, booted)
 		the.change(t, smallStar())
 		if err := os.WriteFile(the.path("project/environments/lab.age"), age, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		after := time.Duration(random.Int64N(int64(whole)))
-		cmd := the.command(t.Context(), "deploy", "lab", "--yes")
-		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
+		for range kills {
+			after := time.Duration(random.Int64N(int64(whole / 3)))
+			t.Logf("round %d: killed after %s", round, after.Round(time.Millisecond))
+			the.killedDeploy(t, after)
 		}
-		time.Sleep(after)
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // it may have ended
-		_ = cmd.Wait()
 		the.deploy(t)
 		if got := the.on(t, managed); got != want {
-			t.Errorf("kill %d after %s: the machine is not the same:\n%s", i, after, difference(want, got))
+			t.Errorf("round %d: the machine is not the same:\n%s", round, difference(want, got))
 		}
 		the.wantPlan(t)
 	}
+}
+
+// killedDeploy starts a deployment and kills the program and what it started
+// here after a while.
+func (w *world) killedDeploy(t *testing.T, after time.Duration) {
+	t.Helper()
+	cmd := w.command(t.Context(), "deploy", "lab", "--yes")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(after)                                   // the moment is what is random
+	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // it may have ended
+	_ = cmd.Wait()
 }
 
 // difference lists the lines that only one of two texts has.
