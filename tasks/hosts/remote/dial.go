@@ -218,7 +218,7 @@ func (m *Machine) stayAlive() {
 			if err == nil {
 				continue
 			}
-		case <-time.After(3 * keepalive):
+		case <-time.After(silence):
 		}
 		m.client.Close()
 		return

@@ -43,6 +43,7 @@ const (
 	lockPatience  = 10 * time.Second // for a run that may be ending
 	farewell      = 10 * time.Second // for our runner to end
 	keepalive     = 15 * time.Second
+	silence       = 2 * time.Minute // an emulated machine that is busy can take that long to answer
 	maxSessions   = 4
 )
 
