@@ -306,6 +306,9 @@ func (w *world) wake(ctx context.Context, host, snapshot string) error {
 	if err := os.Remove(filepath.Join(w.vm(host), "qmp.sock")); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
+	if err := w.plug(ctx, state.Argv); err != nil {
+		return err
+	}
 	argv := w.network.Command(append(state.Argv, "-loadvm", snapshot)...)
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Dir = state.Directory
@@ -345,6 +348,20 @@ func (w *world) wake(ctx context.Context, host, snapshot string) error {
 		}
 		time.Sleep(200 * time.Millisecond)
 	}
+}
+
+// plug makes the machine's network interface where the test before has
+// destroyed it with the machine.
+func (w *world) plug(ctx context.Context, argv []string) error {
+	_, rest, _ := strings.Cut(strings.Join(argv, " "), "ifname=")
+	name, _, _ := strings.Cut(rest, ",")
+	if err := w.network.IP(ctx, "link", "show", "dev", name); err == nil {
+		return nil
+	}
+	if err := w.network.IP(ctx, "tuntap", "add", "dev", name, "mode", "tap"); err != nil {
+		return err
+	}
+	return w.network.IP(ctx, "link", "set", name, "master", "br0", "up")
 }
 
 // kill pulls the plug of a machine.
