@@ -354,7 +354,7 @@ func (w *world) wake(ctx context.Context, host, snapshot string) error {
 // destroyed it with the machine.
 func (w *world) plug(ctx context.Context, argv []string) error {
 	_, rest, _ := strings.Cut(strings.Join(argv, " "), "ifname=")
-	name, _, _ := strings.Cut(rest, ",")
+	name := rest[:max(0, strings.IndexAny(rest, ", "))]
 	if err := w.network.IP(ctx, "link", "show", "dev", name); err == nil {
 		return nil
 	}
