@@ -65,7 +65,6 @@ func (w *world) aria2(ctx context.Context, dir, torrent string, more ...string) 
 	argv := w.network.Command(append([]string{
 		"aria2c", "--no-conf", "--dir", dir, "--enable-dht=false", "--enable-dht6=false", "--bt-enable-lpd=false",
 		"--enable-peer-exchange=false", "--bt-tracker-interval=2", "--summary-interval=0", "--listen-port=20000-20100",
-		"--bt-stop-tracker-timeout=5",
 	}, append(more, torrent)...)...)
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}

@@ -25,7 +25,8 @@ cd / && find opt/torrust-tracker-deployer var/lib/torrust-tracker-deployer etc/t
 cd / && find opt/torrust-tracker-deployer var/lib/torrust-tracker-deployer etc/torrust-tracker-deployer etc/docker/daemon.json etc/apt/apt.conf.d \
     etc/apt/torrust-tracker-deployer.list etc/sysctl.d etc/modules-load.d \
     \( -name audit.log -o -name key -o -name 'lock*' -o -path '*/data/*' \) -prune -o -type f -print0 | sort -z | xargs -0 sha256sum
-docker ps -aq | xargs -r docker inspect --format '{{.Name}} {{.State.Status}} {{.State.Health.Status}} {{.Image}} {{json .Config.Labels}}' | sort
+docker ps -aq | xargs -r docker inspect --format '{{.Name}} {{.State.Status}} {{.State.Health.Status}} {{.Image}} {{json .Config.Labels}}' |
+    sed 's/"com.docker.compose.replace":"[0-9a-f]*",//' | sort
 docker image ls --digests --format '{{.Repository}} {{.Digest}}' | sort
 nft -s list table inet torrust_guard
 sysctl net.netfilter.nf_conntrack_max net.netfilter.nf_conntrack_udp_timeout
