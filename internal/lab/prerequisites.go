@@ -45,7 +45,6 @@ var tools = map[Need][]tool{
 	},
 	ForTests: {
 		{"/usr/sbin/sshd", "openssh-server"},
-		{"aria2c", "aria2"},
 		{"conntrack", "conntrack"},
 		{"ip", "iproute2"},
 		{"nft", "nftables"},
