@@ -402,17 +402,6 @@ func (r *run) arrive(ctx context.Context, s *Step) error {
 	return r.claim(host.Name)
 }
 
-func (w *world) disconnect(host string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if c, ok := w.machines[host].(interface{ Close() error }); ok {
-		_ = c.Close()
-	}
-	delete(w.machines, host)
-	delete(w.facts, host)
-	delete(w.asked, host)
-}
-
 // actionNode runs a task or a probe.
 func (r *run) actionNode(ctx context.Context, s *Step) {
 	r.slots <- struct{}{}

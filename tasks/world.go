@@ -41,12 +41,27 @@ func newWorld(e *Engine) *world {
 func (w *world) close() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, m := range w.machines {
-		if c, ok := m.(io.Closer); ok {
-			_ = c.Close()
-		}
+	for host := range w.machines {
+		w.hangUp(host)
 	}
-	clear(w.machines)
+}
+
+// disconnect ends the connection to a machine and forgets what was observed
+// of it.
+func (w *world) disconnect(host string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.hangUp(host)
+	delete(w.facts, host)
+	delete(w.asked, host)
+}
+
+// hangUp ends a connection; mu is held.
+func (w *world) hangUp(host string) {
+	if c, ok := w.machines[host].(io.Closer); ok {
+		_ = c.Close() // nothing is lost: batches are answered or failed
+	}
+	delete(w.machines, host)
 }
 
 // scope answers for nodes; create lets secrets be generated.

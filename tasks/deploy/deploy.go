@@ -168,8 +168,7 @@ func Ports(env *environments.Environment, host string) map[string][]int {
 	return ports
 }
 
-// label turns a name into part of a path: what compose and people may put in
-// one is left, so that no two names meet.
+// pathIn returns the path of name below directory; name may begin with a slash.
 func pathIn(directory, name string) string {
 	return directory + "/" + strings.TrimPrefix(name, "/")
 }
