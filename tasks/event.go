@@ -1,6 +1,9 @@
 package tasks
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // An Event is something that happened in a run. The live view, the plain
 // lines and the JSON stream are three readers of the same events. The list
@@ -60,6 +63,23 @@ type NodeDone struct {
 	Error string        `json:"error,omitempty"`
 	Hint  string        `json:"hint,omitempty"`
 	At    time.Time     `json:"at"`
+}
+
+// Ended returns the event of a node that ended now, with the error's text and
+// its hint where there is one.
+func Ended(node string, act Act, took time.Duration, err error) NodeDone {
+	done := NodeDone{Node: node, Act: act, Took: took, At: now()}
+	if err == nil {
+		return done
+	}
+	done.Error = err.Error()
+	if h, ok := errors.AsType[interface {
+		error
+		Hint() string
+	}](err); ok {
+		done.Hint = h.Hint()
+	}
+	return done
 }
 
 // NodeSkipped says why a node was not worked on.

@@ -280,17 +280,9 @@ func (r *run) end(ctx context.Context, id string, act Act, took time.Duration, e
 	r.left--
 	s := r.steps[id]
 	delete(r.steps, id)
-	event := NodeDone{Node: id, Act: act, Took: took, At: now()}
 	switch {
 	case err != nil:
 		r.summary.Failed++
-		event.Error = err.Error()
-		if h, ok := errors.AsType[interface {
-			error
-			Hint() string
-		}](err); ok {
-			event.Hint = h.Hint()
-		}
 		r.fail(&NodeError{Node: id, Position: s.Position, Cause: err})
 	case act == ActNone:
 		r.summary.Unchanged++
@@ -299,7 +291,7 @@ func (r *run) end(ctx context.Context, id string, act Act, took time.Duration, e
 	default:
 		r.summary.Changed++
 	}
-	r.engine.emit(event)
+	r.engine.emit(Ended(id, act, took, err))
 	if err != nil {
 		r.drop(id)
 		return

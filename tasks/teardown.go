@@ -40,12 +40,10 @@ func (e *Engine) Destroy(ctx context.Context, machines []environments.Host, t Te
 			began := time.Now()
 			e.emit(NodeStarted{Node: ids[i], Act: ActDelete, At: now()})
 			acts[i], errs[i] = w.teardown(ctx, h, t)
-			done := NodeDone{Node: ids[i], Act: acts[i], Took: time.Since(began), At: now()}
+			e.emit(Ended(ids[i], acts[i], time.Since(began), errs[i]))
 			if errs[i] != nil {
 				errs[i] = &NodeError{ids[i], h.Position, errs[i]}
-				done.Error = errs[i].Error()
 			}
-			e.emit(done)
 			return nil
 		})
 	}

@@ -76,16 +76,14 @@ func (d *deployment) step(m *monitor, node string, act tasks.Act, do func(progre
 	start := time.Now()
 	m.event(tasks.NodeStarted{Node: node, Act: act, At: start})
 	err := do(func(line string) { m.event(tasks.NodeProgress{Node: node, Line: line}) })
-	done := tasks.NodeDone{Node: node, Act: act, Took: time.Since(start), At: time.Now()}
+	m.event(tasks.Ended(node, act, time.Since(start), err))
 	if err != nil {
 		wrong := &tasks.NodeError{Node: node, Cause: err}
 		if n, ok := d.graph.Node(node); ok {
 			wrong.Position = n.Position
 		}
 		err = wrong
-		done.Error = err.Error()
 	}
-	m.event(done)
 	return asInterrupted(err)
 }
 
