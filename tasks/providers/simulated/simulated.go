@@ -94,7 +94,7 @@ func (p *Provider) status(dir string, host environments.Host, m machine) tasks.S
 	case tasks.StateRunning:
 		s.Outputs = p.outputs(host)
 	case tasks.StateStopped:
-		s.Reason = "it is stopped"
+		s.Reason = "it is switched off"
 	default:
 		s.Reason = "it was never made, or was removed"
 		if _, err := os.Stat(filepath.Join(dir, dataDirectory)); err == nil {
