@@ -11,40 +11,40 @@ import (
 // A machine that was switched off behind the program's back is found stopped,
 // and started again.
 func TestStoppedMachineIsStartedAgain(t *testing.T) {
-	the.restore(t, deployed)
-	if err := the.kill("web"); err != nil {
+	w := enter(t, deployed)
+	if err := w.kill("web"); err != nil {
 		t.Fatal(err)
 	}
-	r := the.must(t, "plan", "lab")
+	r := w.must(t, "plan", "lab")
 	if !strings.Contains(r.stdout, "vm:web") || !strings.Contains(r.stdout, "stopped") {
 		t.Errorf("the plan does not say so:\n%s", r.stdout)
 	}
-	the.deploy(t)
-	the.must(t, "test", "lab")
-	the.wantPlan(t)
+	w.deploy(t)
+	w.must(t, "test", "lab")
+	w.wantPlan(t)
 }
 
 // Two machines of one file are worked on at the same time, and destroy leaves
 // nothing of either.
 func TestTwoMachinesOverlapAndGo(t *testing.T) {
-	the.restore(t, deployed)
-	keep := the.path("disks")
-	if err := copyTree(t.Context(), the.vm("web"), keep); err != nil {
+	w := enter(t, deployed)
+	keep := w.path("disks")
+	if err := copyTree(t.Context(), w.vm("web"), keep); err != nil {
 		t.Fatal(err)
 	}
 	defer func() { // the other tests need the machine's snapshots
-		if err := the.kill("web"); err != nil {
+		if err := w.kill("web"); err != nil {
 			t.Error(err)
 		}
-		if err := os.MkdirAll(the.vm("web"), 0o700); err != nil {
+		if err := os.MkdirAll(w.vm("web"), 0o700); err != nil {
 			t.Error(err)
 		}
 		// The tests' own clean-up ends after the test's context.
-		if out, err := exec.Command("cp", "-aT", keep, the.vm("web")).CombinedOutput(); err != nil {
+		if out, err := exec.Command("cp", "-aT", keep, w.vm("web")).CombinedOutput(); err != nil {
 			t.Errorf("%v: %s", err, out)
 		}
 	}()
-	the.change(t, labStar(`
+	w.change(t, labStar(`
 [config_file(name = "a-%d" % i, host = web, path = "/srv/a/%d" % i, content = "text %d" % i) for i in range(40)]
 two = vm(
     name = "two",
@@ -52,7 +52,7 @@ two = vm(
 )
 [config_file(name = "b-%d" % i, host = two, path = "/srv/b/%d" % i, content = "text %d" % i) for i in range(40)]
 `))
-	list := events(t, the.deploy(t, "--json", "--test", "never").stdout)
+	list := events(t, w.deploy(t, "--json", "--test", "never").stdout)
 	spans := map[string][2]time.Time{}
 	for _, e := range list {
 		host := map[bool]string{true: "two", false: "web"}[e.Node == "vm:two" || strings.HasPrefix(e.Node, "file:b-")]
@@ -73,24 +73,24 @@ two = vm(
 	if web, two := spans["web"], spans["two"]; web[0].After(two[1]) || two[0].After(web[1]) {
 		t.Errorf("they do not overlap: %v, %v", web, two)
 	}
-	the.must(t, "destroy", "lab", "--yes")
-	for _, path := range []string{the.vm("web"), the.vm("two"), the.path("xdg_state_home/torrust-tracker-deployer/lab-e2e")} {
+	w.must(t, "destroy", "lab", "--yes")
+	for _, path := range []string{w.vm("web"), w.vm("two"), w.path("xdg_state_home/torrust-tracker-deployer/lab-e2e")} {
 		if _, err := os.Lstat(path); err == nil {
 			t.Errorf("%s is still there", path)
 		}
 	}
-	out, err := exec.Command("pgrep", "-af", "qemu-system.*"+the.dir).CombinedOutput()
+	out, err := exec.Command("pgrep", "-af", "qemu-system.*"+w.dir).CombinedOutput()
 	if err == nil {
 		t.Errorf("processes are left:\n%s", out)
 	}
-	if taps := the.links(t); strings.Contains(taps, "ttd") {
+	if taps := w.links(t); strings.Contains(taps, "ttd") {
 		t.Errorf("network interfaces are left:\n%s", taps)
 	}
-	pins, err := os.ReadFile(the.path("project/environments/lab.known_hosts"))
+	pins, err := os.ReadFile(w.path("project/environments/lab.known_hosts"))
 	if err == nil && len(strings.TrimSpace(string(pins))) > 0 {
 		t.Errorf("host keys are left:\n%s", pins)
 	}
-	r := the.must(t, "destroy", "lab", "--yes") // again: nothing to do
+	r := w.must(t, "destroy", "lab", "--yes") // again: nothing to do
 	if !strings.HasPrefix(lastLine(r.stderr), "0 changed") {
 		t.Errorf("second destroy: %s", lastLine(r.stderr))
 	}

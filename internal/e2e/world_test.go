@@ -2,8 +2,9 @@
 // in a network namespace of its own, and a client in that namespace that sees
 // the machine as the outside does, on IPv4 and IPv6.
 //
-// The machine is booted and deployed once; its memory is saved after either.
-// Every test starts from one of the two snapshots, in seconds.
+// The machine is booted and deployed once; its memory is saved after either,
+// and everything is copied for a second world beside the first. Every test
+// takes one of the two and starts from a snapshot, in seconds.
 package e2e
 
 import (
@@ -46,37 +47,63 @@ type world struct {
 	servers []func() error
 }
 
-// the is the world of this test binary, made by TestMain.
-var the *world
+// free are the worlds that no test is in. There are two: an emulated machine
+// is busy with one thing at a time, so that two keep two cores busy.
+var free = make(chan *world, 2)
 
 func TestMain(m *testing.M) {
-	ctx := context.Background()
-	w, err := newWorld(ctx)
+	code, err := inWorlds(context.Background(), m.Run)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "e2e:", err)
-		os.Exit(1)
-	}
-	the = w
-	code := 1
-	if err := w.prepare(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "e2e:", err)
-	} else {
-		code = m.Run()
-	}
-	if err := w.close(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "e2e:", err)
 		code = 1
 	}
 	os.Exit(code)
 }
 
+// inWorlds makes the worlds, the second as a copy of the first, and takes them
+// away after run.
+func inWorlds(ctx context.Context, run func() int) (code int, err error) {
+	dir, err := os.MkdirTemp("", "e2e-")
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	first, err := newWorld(ctx, dir, "1")
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, first.close(ctx)) }()
+	if err := first.prepare(ctx); err != nil {
+		return 0, err
+	}
+	second, err := newWorld(ctx, dir, "2")
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, second.close(ctx)) }()
+	if err := second.become(ctx, first); err != nil {
+		return 0, err
+	}
+	free <- first
+	free <- second
+	return run(), nil
+}
+
+// enter brings t into a world of its own, with machine and operator as in a
+// snapshot.
+func enter(t *testing.T, snapshot string) *world {
+	t.Helper()
+	t.Parallel()
+	w := <-free
+	t.Cleanup(func() { free <- w })
+	w.restore(t, snapshot)
+	return w
+}
+
 // newWorld makes the network, the images and the servers, and builds the
 // program.
-func newWorld(ctx context.Context) (_ *world, err error) {
-	w := &world{}
-	if w.dir, err = os.MkdirTemp("", "e2e-"); err != nil {
-		return nil, err
-	}
+func newWorld(ctx context.Context, root, name string) (_ *world, err error) {
+	w := &world{dir: filepath.Join(root, name)}
 	cache, err := lab.DefaultDir()
 	if err != nil {
 		return nil, err
@@ -85,22 +112,48 @@ func newWorld(ctx context.Context) (_ *world, err error) {
 	if w.image, err = l.VMImage(ctx, lab.Debian13); err != nil {
 		return nil, err
 	}
-	if w.network, err = lab.NewNetwork(ctx, "ttd-e2e"); err != nil {
+	if w.network, err = lab.NewNetwork(ctx, "ttd-e2e-"+name); err != nil {
 		return nil, err
 	}
 	if err := w.serve(ctx, l); err != nil {
 		return nil, err
 	}
-	w.program = filepath.Join(w.dir, "torrust-tracker-deployer")
+	w.program = filepath.Join(root, "torrust-tracker-deployer")
 	build := exec.CommandContext(ctx, "go", "build", "-o", w.program, "github.com/torrust/tracker-deployer/cmd/torrust-tracker-deployer")
 	if out, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("go build: %w\n%s", err, out)
 	}
 	w.env = []string{"PATH=" + os.Getenv("PATH"), "TRACKER_ADMIN_TOKEN=" + adminToken}
 	for _, name := range []string{"HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"} {
-		w.env = append(w.env, name+"="+filepath.Join(w.dir, strings.ToLower(name)))
+		w.env = append(w.env, name+"="+w.path(strings.ToLower(name)))
 	}
 	return w, os.MkdirAll(w.path("project/environments"), 0o755)
+}
+
+// become makes w a copy of another world: its machine's disks, which hold the
+// snapshots, and everything of the operator. How the machine is started names
+// paths.
+func (w *world) become(ctx context.Context, other *world) error {
+	if err := other.kill("web"); err != nil {
+		return err
+	}
+	if err := copyTree(ctx, other.dir, w.dir); err != nil {
+		return err
+	}
+	starts, err := filepath.Glob(w.path("snapshots/*/state.json"))
+	if err != nil {
+		return err
+	}
+	for _, path := range append(starts, w.vm("web")+"/state.json") {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, bytes.ReplaceAll(text, []byte(other.dir+"/"), []byte(w.dir+"/")), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // serve starts what the machine fetches from: a registry and a package
@@ -162,7 +215,7 @@ func (w *world) close(ctx context.Context) error {
 	for _, stop := range w.servers {
 		errs = append(errs, stop())
 	}
-	return errors.Join(append(errs, w.network.Close(ctx), os.RemoveAll(w.dir))...)
+	return errors.Join(append(errs, w.network.Close(ctx))...)
 }
 
 func (w *world) path(name string) string { return filepath.Join(w.dir, name) }
@@ -378,7 +431,7 @@ func (w *world) kill(host string) error {
 		return err
 	}
 	args, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-	if err != nil || !bytes.Contains(args, []byte("qemu-system")) {
+	if err != nil || !bytes.Contains(args, []byte("qemu-system")) || !bytes.Contains(args, []byte(w.dir+"/")) {
 		return nil
 	}
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {

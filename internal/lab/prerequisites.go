@@ -23,8 +23,8 @@ const (
 	ForBench                // measuring beside other tools; brings that server too
 )
 
-// tool is a program on PATH, or a file if it is an absolute path, and the
-// Debian package that has it.
+// tool is a program on PATH, or a file if it is an absolute path, which may be
+// a pattern, and the Debian package that has it.
 type tool struct{ file, pkg string }
 
 var tools = map[Need][]tool{
@@ -48,6 +48,7 @@ var tools = map[Need][]tool{
 		{"conntrack", "conntrack"},
 		{"ip", "iproute2"},
 		{"nft", "nftables"},
+		{"/usr/lib/python3/dist-packages/libtorrent.*.so", "python3-libtorrent"},
 		{"nsenter", "util-linux"},
 		{"strace", "strace"},
 		{"sudo", "sudo"},
@@ -136,8 +137,8 @@ func hasFile(file string) bool {
 		candidates = []string{"/usr/local/sbin/" + file, "/usr/sbin/" + file, "/sbin/" + file}
 	}
 	return slices.ContainsFunc(candidates, func(path string) bool {
-		_, err := os.Stat(path)
-		return err == nil
+		found, err := filepath.Glob(path)
+		return err == nil && len(found) > 0
 	})
 }
 
