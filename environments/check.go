@@ -11,7 +11,7 @@ import (
 // cycles, ports and paths that are taken twice. broken are nodes that were
 // declared but are not in e because something else is wrong with them.
 func (e *Environment) Check(broken []string) []Problem {
-	size := len(e.Hosts) + len(e.Services) + len(e.Files) + len(e.Firewalls) + len(e.Probes) + len(e.Tasks)
+	size := len(e.Hosts) + len(e.Services) + len(e.Files) + len(e.Firewalls) + len(e.Probes) + len(e.Tasks) + len(e.Groups)
 	c := checker{e: e, nodes: make(map[string]Declared, size), edges: make(map[string][]string, size), broken: map[string]bool{}}
 	for _, node := range broken {
 		c.broken[node] = true
@@ -40,6 +40,7 @@ type checker struct {
 // subjects are what messages call the kinds of nodes.
 var subjects = map[string]string{
 	"vm": "vm", "service": "compose_service", "file": "config_file", "firewall": "firewall", "probe": "probe", "task": "task",
+	"group": "group",
 }
 
 // subject returns a node as messages call it: `vm "web"`.
@@ -103,6 +104,9 @@ func (c *checker) collect() {
 	}
 	for _, t := range c.e.Tasks {
 		c.node("task", t.Declared, taskTargets(t)...)
+	}
+	for _, g := range c.e.Groups {
+		c.node("group", g.Declared, g.Of...)
 	}
 }
 

@@ -27,6 +27,8 @@ type Environment struct {
 	Firewalls []Firewall `json:"firewalls,omitempty"`
 	Probes    []Probe    `json:"probes,omitempty"`
 	Tasks     []Task     `json:"tasks,omitempty"`
+	Groups    []Group    `json:"groups,omitempty"`
+	Renames   []Rename   `json:"renames,omitempty"`
 	Secrets   []Secret   `json:"secrets,omitempty"`
 	Params    []Param    `json:"params,omitempty"`
 	Warnings  []Problem  `json:"warnings,omitempty"`
