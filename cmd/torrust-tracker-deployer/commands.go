@@ -33,6 +33,7 @@ func (p *program) commands() []*cobra.Command {
 		p.listCommand(),
 		p.showCommand(),
 		p.graphCommand(),
+		p.explainCommand(),
 		p.sshCommand(),
 		p.execCommand(),
 		p.logsCommand(),

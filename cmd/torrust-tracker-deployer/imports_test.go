@@ -41,6 +41,8 @@ var allowed = map[string]rule{
 	"tasks/deploy": {ours: "environments tasks tasks/hosts templates", third: "github.com/aymanbagabas/go-udiff go.yaml.in/yaml/v3"},
 	"tasks/probes": {ours: "environments tasks tasks/hosts", effects: "net net/http os syscall"},
 
+	"tasks/diagram": {ours: "environments tasks"},
+
 	"tasks/hosts":             {effects: "net"}, // the type of a connection
 	"tasks/hosts/conformance": {ours: "tasks/hosts"},
 	"tasks/hosts/remote":      {ours: "tasks/hosts", third: "golang.org/x/crypto/ssh", effects: "net os os/user syscall"},
@@ -58,7 +60,7 @@ var allowed = map[string]rule{
 	"tasks/vault/durable": {third: "golang.org/x/sys/unix", effects: "os"},
 
 	"cmd/torrust-tracker-deployer": {
-		ours: "builtins environments starlark/eval tasks tasks/deploy tasks/hosts tasks/hosts/remote tasks/hosts/simulated" +
+		ours: "builtins environments starlark/eval tasks tasks/deploy tasks/diagram tasks/hosts tasks/hosts/remote tasks/hosts/simulated" +
 			" tasks/probes tasks/providers/existing tasks/providers/qemu tasks/providers/simulated tasks/vault",
 		third: "github.com/spf13/cobra github.com/sirupsen/logrus github.com/charmbracelet/x/ansi" +
 			" golang.org/x/crypto/ssh golang.org/x/term",

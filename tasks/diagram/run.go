@@ -1,0 +1,98 @@
+package diagram
+
+import (
+	"slices"
+	"time"
+)
+
+// A Run is when the nodes of a diagram were worked on.
+type Run struct {
+	Start time.Time // of the node that began first
+	End   time.Time // of the node that ended last
+	Nodes []Ran     // in the order of their beginning
+}
+
+// A Ran is the work on one node.
+type Ran struct {
+	ID    string
+	Start time.Time
+	Took  time.Duration
+	OK    bool
+}
+
+// End is when the work ended.
+func (r Ran) End() time.Time { return r.Start.Add(r.Took) }
+
+// Last notes when the nodes were worked on; what the diagram does not have is
+// left out. Without any the diagram has no Run.
+func (d *Diagram) Last(list []Ran) {
+	d.Run = nil
+	r := &Run{}
+	for _, n := range list {
+		if _, ok := d.index[n.ID]; !ok {
+			continue
+		}
+		if r.Start.IsZero() || n.Start.Before(r.Start) {
+			r.Start = n.Start
+		}
+		if n.End().After(r.End) {
+			r.End = n.End()
+		}
+		r.Nodes = append(r.Nodes, n)
+	}
+	if len(r.Nodes) == 0 {
+		return
+	}
+	slices.SortStableFunc(r.Nodes, func(a, b Ran) int { return a.Start.Compare(b.Start) })
+	d.Run = r
+}
+
+// Critical returns the nodes that the run could not have ended without
+// earlier, in their order: from the one that ended last, back by the
+// dependency that ended last.
+func (d *Diagram) Critical() []string {
+	if d.Run == nil {
+		return nil
+	}
+	ran := map[string]Ran{}
+	last := d.Run.Nodes[0]
+	for _, n := range d.Run.Nodes {
+		ran[n.ID] = n
+		if n.End().After(last.End()) {
+			last = n
+		}
+	}
+	var path []string
+	for {
+		path = append(path, last.ID)
+		next, found := d.lastOf(last, ran)
+		if !found {
+			slices.Reverse(path)
+			return path
+		}
+		last = next
+	}
+}
+
+// lastOf returns what n needed, directly or through nodes that had nothing to
+// do, and ended last.
+func (d *Diagram) lastOf(n Ran, ran map[string]Ran) (last Ran, found bool) {
+	seen := map[string]bool{}
+	pending := []string{n.ID}
+	for len(pending) > 0 {
+		node, _ := d.Node(pending[0])
+		pending = pending[1:]
+		for _, e := range node.Needs {
+			if seen[e.To] {
+				continue
+			}
+			seen[e.To] = true
+			if r, ok := ran[e.To]; !ok {
+				pending = append(pending, e.To)
+			} else if !found || r.End().After(last.End()) {
+				last, found = r, true
+			}
+		}
+	}
+	return last, found
+}
