@@ -45,6 +45,7 @@ type Evaluation struct {
 	problems []environments.Problem
 	declared map[string]environments.Position // by node, broken ones too
 	broken   []string                         // nodes with a wrong argument
+	spare    *call                            // that has returned, nil = none
 }
 
 // A Setting is the value of a parameter from outside the environment file: a
