@@ -44,7 +44,9 @@ type Evaluation struct {
 
 	problems []environments.Problem
 	declared map[string]environments.Position // by node, broken ones too
+	order    []string                         // keys of declared, as they came
 	broken   []string                         // nodes with a wrong argument
+	forward  []forward                        // what label() named
 	spare    *call                            // that has returned, nil = none
 }
 
@@ -139,4 +141,5 @@ func (c *call) claim(node string) {
 		c.declared = map[string]environments.Position{}
 	}
 	c.declared[node] = c.pos
+	c.order = append(c.order, node)
 }

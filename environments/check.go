@@ -10,14 +10,16 @@ import (
 // Check returns what is wrong with e as a whole: names that nothing declares,
 // cycles, ports and paths that are taken twice. broken are nodes that were
 // declared but are not in e because something else is wrong with them.
-func (e *Environment) Check(broken []string) []Problem {
+// suggest returns the one of names that word was probably meant to be, or "".
+func (e *Environment) Check(broken []string, suggest func(word string, names []string) string) []Problem {
 	size := len(e.Hosts) + len(e.Services) + len(e.Files) + len(e.Firewalls) + len(e.Probes) + len(e.Tasks) + len(e.Groups)
-	c := checker{e: e, rank: make(map[string]int, size), broken: map[string]bool{}}
+	c := checker{e: e, suggest: suggest, rank: make(map[string]int, size), broken: map[string]bool{}}
 	for _, node := range broken {
 		c.broken[node] = true
 	}
 	c.collect()
 	c.references()
+	c.arguments()
 	c.cycles()
 	for _, h := range e.Hosts {
 		c.ports(h)
@@ -30,6 +32,7 @@ func (e *Environment) Check(broken []string) []Problem {
 
 type checker struct {
 	e        *Environment
+	suggest  func(word string, names []string) string
 	rank     map[string]int // by node: its place in the lists
 	order    []string       // nodes
 	declared []Declared     // of each
@@ -165,7 +168,8 @@ func (c *checker) references() {
 	for i, node := range c.order {
 		for _, t := range c.edges[i] {
 			if _, ok := c.rank[t]; !ok && !c.broken[t] {
-				c.problem(node, "needs "+subject(t)+", which is not declared", c.near(t))
+				meant, hint := c.near(t)
+				c.problem(node, "needs "+subject(t)+", which is not declared"+meant, hint)
 			}
 		}
 	}
@@ -184,19 +188,36 @@ func (c *checker) references() {
 	}
 }
 
-// near lists what of that kind there is.
-func (c *checker) near(node string) string {
-	kind, _, _ := strings.Cut(node, ":")
+// near returns which one of its kind was probably meant, or else in a hint
+// what there is.
+func (c *checker) near(node string) (meant, hint string) {
+	kind, wanted, _ := strings.Cut(node, ":")
 	var names []string
 	for _, n := range c.order {
 		if k, name, _ := strings.Cut(n, ":"); k == kind {
 			names = append(names, name)
 		}
 	}
-	if len(names) == 0 || len(names) > 10 {
-		return ""
+	if s := c.suggest(wanted, names); s != "" {
+		return fmt.Sprintf(" (did you mean %q?)", s), ""
 	}
-	return "declared are " + strings.Join(names, ", ")
+	if len(names) == 0 || len(names) > 10 {
+		return "", ""
+	}
+	return "", "declared are " + strings.Join(names, ", ")
+}
+
+// arguments complains about arg() outside of a task.
+func (c *checker) arguments() {
+	for v := range c.e.resourceValues() {
+		for leaf := range v.Leaves() {
+			if leaf.Kind == Argument {
+				c.problems = append(c.problems, Problem{Position: leaf.Position,
+					Message: fmt.Sprintf("arg %q: an argument has a value in run and env of a task only", leaf.Name),
+					Hint:    "param(…) is a value for the whole file"})
+			}
+		}
+	}
 }
 
 // ports complains about ports of a host that two publish.

@@ -41,9 +41,12 @@ const longestLine = 160
 // addSource fills in the line that a problem points at; of a very long one
 // the part around the column.
 func (l *loader) addSource(p *environments.Problem) {
-	src := l.sources[p.Position.File]
 	if p.Position.Line < 1 || p.Source != "" {
 		return
+	}
+	src, ok := l.sources[p.Position.File]
+	if !ok { // no module, but a file that one of them reads
+		src, _ = l.files.read(p.Position.File, maxRead) // without it there is no line to show
 	}
 	for range p.Position.Line - 1 {
 		i := bytes.IndexByte(src, '\n')
@@ -108,7 +111,9 @@ func (l *loader) finish() outcome {
 	e := l.evaluation.Environment
 	problems := slices.Clone(l.evaluation.Problems())
 	problems = append(problems, l.unknownParams()...)
-	problems = append(problems, e.Check(l.evaluation.Broken())...)
+	dangling, missing := l.evaluation.Dangling()
+	problems = append(problems, dangling...)
+	problems = append(problems, e.Check(append(missing, l.evaluation.Broken()...), builtins.Suggest)...)
 	if len(problems) == 0 && e.Empty() {
 		problems = append(problems, environments.Problem{Position: environments.Position{File: l.entry, Line: 1, Column: 1},
 			Message: "the file declares nothing", Hint: "torrust-tracker-deployer create NAME writes a file to start from"})
@@ -168,7 +173,9 @@ func (l *loader) deriveID(e *environments.Environment) *environments.Problem {
 		}
 	}
 	root, err := filepath.Abs(l.options.Root)
-	if err == nil {
+	if l.options.Base != "" {
+		root = l.options.Base
+	} else if err == nil {
 		if real, err2 := filepath.EvalSymlinks(root); err2 == nil {
 			root = real
 		}
