@@ -173,9 +173,7 @@ func (l *loader) deriveID(e *environments.Environment) *environments.Problem {
 		}
 	}
 	root, err := filepath.Abs(l.options.Root)
-	if l.options.Base != "" {
-		root = l.options.Base
-	} else if err == nil {
+	if err == nil {
 		if real, err2 := filepath.EvalSymlinks(root); err2 == nil {
 			root = real
 		}
