@@ -37,6 +37,8 @@ var allowed = map[string]rule{
 	"starlark/eval": {ours: "builtins environments starlark/lib", third: "go.starlark.net/ github.com/bmatcuk/doublestar/v4", effects: "os"},
 	"starlark/lib":  {},
 
+	"starlark/layout": {ours: "environments starlark/eval", third: "go.starlark.net/ github.com/bazelbuild/buildtools/build"},
+
 	"tasks":        {ours: "environments tasks/hosts", third: "golang.org/x/sync/ golang.org/x/sys/unix", effects: "os"},
 	"tasks/deploy": {ours: "environments tasks tasks/hosts templates", third: "github.com/aymanbagabas/go-udiff go.yaml.in/yaml/v3"},
 	"tasks/probes": {ours: "environments tasks tasks/hosts", effects: "net net/http os syscall"},
