@@ -26,6 +26,8 @@ import (
 	"strings"
 	"time"
 
+	"go.starlark.net/starlark"
+
 	"github.com/torrust/tracker-deployer/environments"
 )
 
@@ -36,6 +38,7 @@ type Options struct {
 	Params   map[string]string // KEY=VALUE of the command line; wins over environments/NAME.params.json
 	Deadline time.Duration     // 0 = 10 s
 	Print    func(string)      // takes what print() says, with its position; nil drops it
+	Base     string            // what an id that is derived is derived from; "" = Root
 }
 
 // DefaultDeadline bounds an evaluation in time.
@@ -100,15 +103,21 @@ func relativeTo(dir, fallback string) string {
 // Load evaluates an environment file. A file that is wrong gives an *Error;
 // an end of ctx gives its cause, and the deadline an *Error.
 func Load(ctx context.Context, o Options) (*environments.Environment, error) {
-	if o.Deadline <= 0 {
-		o.Deadline = DefaultDeadline
-	}
 	l, err := newLoader(o)
 	if err != nil {
 		return nil, err
 	}
+	return l.within(ctx, func(starlark.StringDict) outcome { return l.finish() })
+}
+
+// within runs the evaluation, and returns when it, ctx or the deadline ends.
+func (l *loader) within(ctx context.Context, then func(starlark.StringDict) outcome) (*environments.Environment, error) {
+	o := l.options
+	if o.Deadline <= 0 {
+		o.Deadline = DefaultDeadline
+	}
 	done := make(chan outcome, 1)
-	go func() { done <- l.run() }()
+	go func() { done <- l.run(then) }()
 
 	timer := time.NewTimer(o.Deadline)
 	defer timer.Stop()

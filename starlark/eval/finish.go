@@ -111,9 +111,7 @@ func (l *loader) finish() outcome {
 	e := l.evaluation.Environment
 	problems := slices.Clone(l.evaluation.Problems())
 	problems = append(problems, l.unknownParams()...)
-	dangling, missing := l.evaluation.Dangling()
-	problems = append(problems, dangling...)
-	problems = append(problems, e.Check(append(missing, l.evaluation.Broken()...), builtins.Suggest)...)
+	problems = append(problems, l.whole()...)
 	if len(problems) == 0 && e.Empty() {
 		problems = append(problems, environments.Problem{Position: environments.Position{File: l.entry, Line: 1, Column: 1},
 			Message: "the file declares nothing", Hint: "torrust-tracker-deployer create NAME writes a file to start from"})
@@ -173,7 +171,9 @@ func (l *loader) deriveID(e *environments.Environment) *environments.Problem {
 		}
 	}
 	root, err := filepath.Abs(l.options.Root)
-	if err == nil {
+	if l.options.Base != "" {
+		root = l.options.Base
+	} else if err == nil {
 		if real, err2 := filepath.EvalSymlinks(root); err2 == nil {
 			root = real
 		}

@@ -80,8 +80,9 @@ func (l *loader) call(p syntax.Position) *syntax.CallExpr {
 	return nil
 }
 
-// run evaluates the entry file. It never panics.
-func (l *loader) run() (o outcome) {
+// run evaluates the entry file, and goes on with its globals. It never
+// panics.
+func (l *loader) run(then func(starlark.StringDict) outcome) (o outcome) {
 	defer l.files.root.Close()
 	defer func() {
 		if r := recover(); r != nil {
@@ -91,15 +92,16 @@ func (l *loader) run() (o outcome) {
 	if err := l.settings(); err != nil {
 		return outcome{err: l.failure(err)}
 	}
+	var globals starlark.StringDict
 	data, err := l.source(l.entry)
 	if err == nil {
 		l.open = []string{l.entry}
-		_, err = l.execute(l.entry, data, true)
+		globals, err = l.execute(l.entry, data, true)
 	}
 	if err != nil {
 		return outcome{err: l.failure(err)}
 	}
-	return l.finish()
+	return then(globals)
 }
 
 // panicked says where the evaluator itself failed.
