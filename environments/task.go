@@ -48,6 +48,7 @@ type Option struct {
 	Name    string   `json:"name"`
 	Type    string   `json:"type"`              // string, int, bool, list (of strings, separated by commas)
 	Default *string  `json:"default,omitempty"` // as Parse returns it; nil = required
+	Value   *string  `json:"value,omitempty"`   // in this run, see Bind; nil = none
 	Choices []string `json:"choices,omitempty"` // as Parse returns them; none = any
 	Doc     string   `json:"doc,omitempty"`
 }
@@ -63,8 +64,9 @@ func (o Option) Parse(text string) (string, bool) {
 	case "bool":
 		return text, text == "true" || text == "false"
 	case "list":
-		return strings.Join(slices.DeleteFunc(strings.Split(text, ","), func(s string) bool { return s == "" }), ","), true
-	default:
+		words := slices.DeleteFunc(strings.Split(text, ","), func(s string) bool { return s == "" })
+		return strings.Join(words, ","), !strings.ContainsRune(text, 0)
+	default: // string
 		return text, !strings.ContainsRune(text, 0)
 	}
 }
