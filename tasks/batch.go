@@ -93,11 +93,11 @@ func (r *run) prepare(ctx context.Context, host string, ids []string) ([]job, er
 	if len(jobs) == 0 {
 		return nil, nil
 	}
-	names := make([]string, len(jobs))
+	steps := make([]*Step, len(jobs))
 	for i, j := range jobs {
-		names[i] = j.step.Node
+		steps[i] = j.step
 	}
-	return jobs, r.intend(names...)
+	return jobs, r.intend(steps...)
 }
 
 // own returns the manifest entries that have to be written before the jobs

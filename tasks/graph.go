@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/torrust/tracker-deployer/environments"
+	"github.com/torrust/tracker-deployer/tasks/cache"
 	"github.com/torrust/tracker-deployer/tasks/hosts"
 )
 
@@ -29,7 +30,8 @@ const (
 var deployStages = []Stage{StageProvision, StageConfigure, StageRelease, StageRun}
 
 // A Node is one thing of an environment: a machine, a resource on a machine,
-// or an action. Exactly one of Machine, Resource and Action is set.
+// or an action. At most one of Machine, Resource and Action is set; none is a
+// group, which only names others.
 type Node struct {
 	ID       string // "kind:name"
 	Stage    Stage
@@ -55,6 +57,27 @@ type Action interface {
 	// Run does it; an error is a failed task or probe.
 	Run(ctx context.Context, surroundings Surroundings) error
 }
+
+// A Cacheable is an action that need not run as long as everything that goes in
+// and comes out is as it was when it ran last.
+type Cacheable interface {
+	Action
+	// Recipe returns everything that goes in, nil for an action that runs
+	// whenever it is asked for. Its error is an *Unknown when a value is
+	// needed that nobody knows yet.
+	Recipe(s *Scope) (*cache.Recipe, error)
+}
+
+// A Tooled is an action that needs programs on the operator's computer. They
+// are looked for before anything of a run begins.
+type Tooled interface {
+	// Tools returns names for PATH, and paths.
+	Tools() []string
+}
+
+// Made is what a node answers once that which it makes on the operator's
+// computer is there as declared: a ref to wait for.
+const Made = "made"
 
 // Surroundings are what an action is given.
 type Surroundings struct {

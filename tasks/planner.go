@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/torrust/tracker-deployer/environments"
+	"github.com/torrust/tracker-deployer/tasks/cache"
 	"github.com/torrust/tracker-deployer/tasks/hosts"
 	"golang.org/x/sync/errgroup"
 )
@@ -16,7 +17,7 @@ import (
 // caller closes the plan.
 func (e *Engine) Plan(ctx context.Context, g *Graph, s Selection) (*Plan, error) {
 	w := newWorld(e)
-	p := &planner{world: w, graph: g, selection: s, steps: map[string]Step{}}
+	p := &planner{world: w, graph: g, selection: s, steps: map[string]*Step{}, tools: map[string]bool{}}
 	plan, err := p.plan(ctx)
 	if err != nil {
 		w.close()
@@ -29,7 +30,9 @@ type planner struct {
 	*world
 	graph     *Graph
 	selection Selection
-	steps     map[string]Step
+	steps     map[string]*Step
+	records   map[string]*cache.Record // of the actions that are planned
+	tools     map[string]bool          // that were found
 }
 
 func (p *planner) plan(ctx context.Context) (*Plan, error) {
@@ -43,6 +46,7 @@ func (p *planner) plan(ctx context.Context) (*Plan, error) {
 			todo = append(todo, p.graph.nodes[id])
 		}
 	}
+	defer p.lookAtFiles(todo)()
 	scope := p.scope(ctx, false)
 	for round := todo; len(round) > 0; {
 		if err := p.observeAll(ctx, scope, round); err != nil {
@@ -122,11 +126,14 @@ func (p *planner) diff(scope *Scope, nodes []*Node) (rest []*Node, err error) {
 		if err != nil {
 			return nil, &NodeError{n.ID, n.Position, err}
 		}
+		if n.Action != nil && p.selection.Only && !p.selection.Wanted[n.ID] {
+			c.Outputs = map[string]string{Made: ""} // as it is, since it is not going to run
+		}
 		p.setOutputs(n.ID, c.Outputs)
 		if c.Act != ActNone && c.Act != ActRun {
 			p.setChanged(n.ID)
 		}
-		p.steps[n.ID] = Step{Node: n.ID, Host: n.Host, Stage: n.Stage, Position: n.Position, Change: c, node: n}
+		p.steps[n.ID] = &Step{Node: n.ID, Host: n.Host, Stage: n.Stage, Position: n.Position, Change: c, node: n}
 	}
 	return rest, nil
 }
@@ -151,7 +158,9 @@ func (p *planner) change(scope *Scope, n *Node) (Change, error) {
 	case n.Machine != nil:
 		return machineChange(p.status[n.Machine.Name]), nil
 	case n.Action != nil:
-		return Change{Act: ActRun}, nil
+		return p.action(scope, n)
+	case n.Resource == nil:
+		return Change{Act: ActNone}, nil
 	}
 	s := p.status[n.Host]
 	switch s.State {
@@ -204,12 +213,12 @@ func (p *planner) assemble(machines []environments.Host, todo []*Node) (*Plan, e
 	for _, n := range todo {
 		step := p.steps[n.ID]
 		if p.selection.Only && !p.selection.Wanted[n.ID] {
-			if step.Act != ActNone && step.Act != ActRun {
+			if step.Act != ActNone && (step.Act != ActRun || len(step.Fields) > 0) {
 				return nil, &UnmetError{Node: n.ID, Act: step.Act, Reason: step.Reason}
 			}
 			continue
 		}
-		plan.Steps = append(plan.Steps, step)
+		plan.Steps = append(plan.Steps, *step)
 	}
 	return plan, nil
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/torrust/tracker-deployer/environments"
+	"github.com/torrust/tracker-deployer/tasks/cache"
 	"github.com/torrust/tracker-deployer/tasks/hosts"
 )
 
@@ -28,13 +29,15 @@ type world struct {
 	asked    map[string]map[string]hosts.Query // by host and key
 	outputs  map[string]map[string]string
 	changed  map[string]bool
+	verdicts map[string]cache.Verdict // on actions that were found as recorded
+	passed   []cache.File             // where their tools are not
 }
 
 func newWorld(e *Engine) *world {
 	return &world{
 		engine: e, status: map[string]Status{}, machines: map[string]hosts.Machine{},
 		facts: map[string]hosts.Facts{}, asked: map[string]map[string]hosts.Query{},
-		outputs: map[string]map[string]string{}, changed: map[string]bool{},
+		outputs: map[string]map[string]string{}, changed: map[string]bool{}, verdicts: map[string]cache.Verdict{},
 	}
 }
 

@@ -39,8 +39,9 @@ var allowed = map[string]rule{
 
 	"starlark/layout": {ours: "environments starlark/eval", third: "go.starlark.net/ github.com/bazelbuild/buildtools/build"},
 
-	"tasks":        {ours: "environments tasks/hosts", third: "golang.org/x/sync/ golang.org/x/sys/unix", effects: "os"},
-	"tasks/deploy": {ours: "environments tasks tasks/hosts templates", third: "github.com/aymanbagabas/go-udiff go.yaml.in/yaml/v3"},
+	"tasks":        {ours: "environments tasks/cache tasks/hosts", third: "golang.org/x/sync/ golang.org/x/sys/unix", effects: "os"},
+	"tasks/cache":  {third: "golang.org/x/sys/unix", effects: "os"},
+	"tasks/deploy": {ours: "environments tasks tasks/cache tasks/hosts templates", third: "github.com/aymanbagabas/go-udiff go.yaml.in/yaml/v3"},
 	"tasks/probes": {ours: "environments tasks tasks/hosts", effects: "net net/http os syscall"},
 
 	"tasks/diagram": {ours: "environments tasks"},
@@ -62,9 +63,9 @@ var allowed = map[string]rule{
 	"tasks/vault/durable": {third: "golang.org/x/sys/unix", effects: "os"},
 
 	"cmd/torrust-tracker-deployer": {
-		ours: "builtins environments starlark/eval tasks tasks/deploy tasks/diagram tasks/hosts tasks/hosts/remote tasks/hosts/simulated" +
-			" tasks/probes tasks/providers/existing tasks/providers/qemu tasks/providers/simulated tasks/vault",
-		third: "github.com/spf13/cobra github.com/sirupsen/logrus github.com/charmbracelet/x/ansi" +
+		ours: "builtins environments starlark/eval starlark/layout tasks tasks/deploy tasks/diagram tasks/hosts tasks/hosts/remote tasks/hosts/simulated" +
+			" internal/check tasks/cache tasks/probes tasks/providers/existing tasks/providers/qemu tasks/providers/simulated tasks/vault tasks/vault/durable",
+		third: "github.com/spf13/cobra github.com/sirupsen/logrus github.com/charmbracelet/x/ansi github.com/aymanbagabas/go-udiff" +
 			" golang.org/x/crypto/ssh golang.org/x/term",
 		effects: "net os os/exec os/signal syscall",
 	},
@@ -75,6 +76,11 @@ var allowed = map[string]rule{
 		effects: "net net/http os os/exec syscall",
 	},
 	"internal/canary":           {effects: "os"},
+	"internal/check": {
+		ours:    "environments starlark/eval tasks/hosts/simulated tasks/vault/durable",
+		third:   "github.com/aymanbagabas/go-udiff github.com/rogpeppe/go-internal/",
+		effects: "os",
+	},
 	"internal/ptrace":           {third: "golang.org/x/sys/unix", effects: "os os/exec syscall unsafe"},
 	"internal/ptrace/exectrace": {ours: "internal/ptrace", effects: "os os/exec"},
 
