@@ -167,6 +167,3 @@ func (t *Tree) absolute(path string) string {
 	}
 	return t.root.Name() + "/" + path
 }
-
-// Close gives back what the tree holds of its root; it is not used afterwards.
-func (t *Tree) Close() error { return t.root.Close() }
