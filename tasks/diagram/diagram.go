@@ -76,7 +76,7 @@ func Of(g *tasks.Graph, env *environments.Environment, in map[string]bool) *Diag
 			continue
 		}
 		n, _ := g.Node(id)
-		node := Node{ID: id, Stage: n.Stage, Host: n.Host, Doc: n.Doc, Position: n.Position, Needs: needs(n, fields)}
+		node := Node{ID: id, Stage: n.Stage, Host: n.Host, Doc: n.Doc, Position: n.Position, Needs: needs(g, n, fields)}
 		if n.Machine != nil {
 			node.Host = n.Machine.Name
 		}
@@ -90,11 +90,15 @@ func (d *Diagram) add(n Node) {
 	d.Nodes = append(d.Nodes, n)
 }
 
-// needs returns the edges of a node, those to one other node joined.
-func needs(n *tasks.Node, fields fields) []tasks.Edge {
+// needs returns the edges of a node, those to one other node joined. A ref
+// bears the place of what it refers to; the edge is where it is used.
+func needs(g *tasks.Graph, n *tasks.Node, fields fields) []tasks.Edge {
 	at := make(map[string]int, len(n.Edges))
 	list := make([]tasks.Edge, 0, len(n.Edges))
 	for _, e := range n.Edges {
+		if to, ok := g.Node(e.To); ok && e.Position == to.Position {
+			e.Position = n.Position
+		}
 		if f, ok := fields[pair{n.ID, e.To}]; ok {
 			e.Field = f
 		}

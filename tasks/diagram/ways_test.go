@@ -84,12 +84,18 @@ func TestWaysOfALadder(t *testing.T) {
 // Edges between the same two nodes are one, with all fields; the file's own
 // names win.
 func TestEdgesAreJoined(t *testing.T) {
-	n := &tasks.Node{ID: "service:a", Edges: []tasks.Edge{
-		{To: "vm:web", Field: "host"}, {To: "service:b", Field: "host"}, {To: "vm:web", Field: "ipv4"}, {To: "vm:web", Field: "host"},
+	here, there := environments.Position{File: "e.star", Line: 2, Column: 1}, environments.Position{File: "e.star", Line: 1, Column: 1}
+	n := &tasks.Node{ID: "service:a", Position: here, Edges: []tasks.Edge{
+		{To: "vm:web", Field: "host", Position: here}, {To: "service:b", Field: "host", Position: here},
+		{To: "vm:web", Field: "ipv4", Position: there}, {To: "vm:web", Field: "host", Position: here},
 	}}
+	g, err := tasks.NewGraph([]*tasks.Node{{ID: "vm:web", Position: there}, {ID: "service:b"}, n})
+	if err != nil {
+		t.Fatal(err)
+	}
 	env := &environments.Environment{Services: []environments.Service{{Declared: environments.Declared{Name: "a"}, DependsOn: []string{"b"}}}}
-	got := fmt.Sprint(needs(n, declared(env)))
-	if want := "[{vm:web host, ipv4 -} {service:b depends_on -}]"; got != want {
+	got := fmt.Sprint(needs(g, n, declared(env)))
+	if want := "[{vm:web host, ipv4 e.star:2:1} {service:b depends_on e.star:2:1}]"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
