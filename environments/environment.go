@@ -68,6 +68,7 @@ type Read struct {
 	Include []string `json:"include,omitempty"` // of glob()
 	Exclude []string `json:"exclude,omitempty"` // of glob()
 	Digest  string   `json:"digest"`            // sha256, hexadecimal; "" = there was no such file
+	Visited []string `json:"visited,omitempty"` // directories that glob() listed and paths that it tried, sorted
 }
 
 // Declared is what every resource has: its name and where it was declared.

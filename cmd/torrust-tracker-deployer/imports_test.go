@@ -38,9 +38,11 @@ var allowed = map[string]rule{
 	"starlark/lib":  {},
 
 	"starlark/layout": {ours: "environments starlark/eval", third: "go.starlark.net/ github.com/bazelbuild/buildtools/build"},
+	"starlark/lint":   {ours: "builtins environments starlark/eval", third: "go.starlark.net/"},
 
 	"tasks":        {ours: "environments tasks/cache tasks/hosts", third: "golang.org/x/sync/ golang.org/x/sys/unix", effects: "os"},
 	"tasks/cache":  {third: "golang.org/x/sys/unix", effects: "os"},
+	"tasks/memo":   {ours: "tasks/cache", effects: "os"},
 	"tasks/deploy": {ours: "environments tasks tasks/cache tasks/hosts templates", third: "github.com/aymanbagabas/go-udiff go.yaml.in/yaml/v3"},
 	"tasks/probes": {ours: "environments tasks tasks/hosts", effects: "net net/http os syscall"},
 
@@ -63,8 +65,8 @@ var allowed = map[string]rule{
 	"tasks/vault/durable": {third: "golang.org/x/sys/unix", effects: "os"},
 
 	"cmd/torrust-tracker-deployer": {
-		ours: "builtins environments starlark/eval starlark/layout tasks tasks/deploy tasks/diagram tasks/hosts tasks/hosts/remote tasks/hosts/simulated" +
-			" internal/check tasks/cache tasks/probes tasks/providers/existing tasks/providers/qemu tasks/providers/simulated tasks/vault tasks/vault/durable",
+		ours: "builtins environments starlark/eval starlark/layout starlark/lint tasks tasks/deploy tasks/diagram tasks/hosts tasks/hosts/remote tasks/hosts/simulated" +
+			" internal/check tasks/cache tasks/memo tasks/probes tasks/providers/existing tasks/providers/qemu tasks/providers/simulated tasks/vault tasks/vault/durable",
 		third: "github.com/spf13/cobra github.com/sirupsen/logrus github.com/charmbracelet/x/ansi github.com/aymanbagabas/go-udiff" +
 			" golang.org/x/crypto/ssh golang.org/x/term",
 		effects: "net os os/exec os/signal syscall",
@@ -75,7 +77,7 @@ var allowed = map[string]rule{
 		third:   "github.com/google/go-containerregistry/ golang.org/x/crypto/ssh golang.org/x/sync/ golang.org/x/sys/unix",
 		effects: "net net/http os os/exec syscall",
 	},
-	"internal/canary":           {effects: "os"},
+	"internal/canary": {effects: "os"},
 	"internal/check": {
 		ours:    "environments starlark/eval tasks/hosts/simulated tasks/vault/durable",
 		third:   "github.com/aymanbagabas/go-udiff github.com/rogpeppe/go-internal/",

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"slices"
@@ -102,8 +103,9 @@ func (f *files) Match(include, exclude []string) ([]string, error) {
 		}
 	}
 	var found []string
+	visited := visitor{FS: f.root.FS(), names: map[string]bool{}}
 	for _, p := range include {
-		matches, err := doublestar.Glob(f.root.FS(), path.Clean(p), doublestar.WithFilesOnly(), doublestar.WithNoFollow())
+		matches, err := doublestar.Glob(visited, path.Clean(p), doublestar.WithFilesOnly(), doublestar.WithNoFollow())
 		if err != nil {
 			return nil, fmt.Errorf("pattern %q: %w", p, plainError(err))
 		}
@@ -116,8 +118,29 @@ func (f *files) Match(include, exclude []string) ([]string, error) {
 	slices.Sort(found)
 	found = slices.Compact(found)
 	sum := sha256.Sum256([]byte(strings.Join(found, "\x00")))
-	f.reads = append(f.reads, environments.Read{Include: include, Exclude: exclude, Digest: hex.EncodeToString(sum[:])})
+	f.reads = append(f.reads, environments.Read{
+		Include: include, Exclude: exclude, Digest: hex.EncodeToString(sum[:]),
+		Visited: slices.Sorted(maps.Keys(visited.names)),
+	})
 	return found, nil
+}
+
+// A visitor notes what is looked at.
+type visitor struct {
+	fs.FS
+	names map[string]bool
+}
+
+// ReadDir lists a directory.
+func (v visitor) ReadDir(name string) ([]fs.DirEntry, error) {
+	v.names[name] = true
+	return fs.ReadDir(v.FS, name)
+}
+
+// Stat looks at a path.
+func (v visitor) Stat(name string) (fs.FileInfo, error) {
+	v.names[name] = true
+	return fs.Stat(v.FS, name)
 }
 
 func excluded(name string, patterns []string) bool {
