@@ -18,6 +18,7 @@ import (
 type runOptions struct {
 	only      bool
 	keepGoing bool
+	force     bool
 	parallel  int
 	yes       bool
 	test      string
@@ -28,6 +29,7 @@ func (o *runOptions) flags(c *cobra.Command) {
 	f := c.Flags()
 	f.BoolVar(&o.only, "only", false, "run the targets alone; what they depend on has to be as declared")
 	f.BoolVar(&o.keepGoing, "keep-going", false, "a failure drops only what depends on it")
+	f.BoolVar(&o.force, "force", false, "run the named tasks also where nothing has changed")
 	f.IntVarP(&o.parallel, "parallel", "j", 0, "run at most `N` local tasks and machines at a time (default 4)")
 	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask before something is removed or replaced")
 }
@@ -74,7 +76,7 @@ func (p *program) runTargets(c *cobra.Command, targets, args []string, o *runOpt
 // run plans and executes a selection, and after a deployment that changed
 // something the tests.
 func (d *deployment) run(ctx context.Context, s tasks.Selection, o *runOptions) error {
-	d.engine.KeepGoing, d.engine.Parallel = o.keepGoing, o.parallel
+	d.engine.KeepGoing, d.engine.Parallel, d.engine.Force = o.keepGoing, o.parallel, o.force
 	m := d.program.monitor()
 	defer m.close()
 	d.engine.Observe = m.event

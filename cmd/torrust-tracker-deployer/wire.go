@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
 
@@ -63,6 +62,9 @@ func (p *program) wire(l loaded) (*deployment, error) {
 		Name: l.env.Name, ID: l.env.ID, Secrets: d.secrets, Arguments: l.arguments,
 		Provider: d.provider, Connect: d.connect,
 	}
+	if d.engine.Files, err = d.files(); err != nil {
+		return nil, err
+	}
 	return d, nil
 }
 
@@ -102,21 +104,6 @@ func (d *deployment) readFile(path string) ([]byte, error) {
 	}
 	defer root.Close()
 	return root.ReadFile(path)
-}
-
-// runLocally runs an argv of a user's task in the project's root, with PATH,
-// HOME and what the task declares as its whole environment.
-func (d *deployment) runLocally(ctx context.Context, argv, env []string, output io.Writer) error {
-	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	cmd.Dir = d.root
-	for _, name := range []string{"PATH", "HOME"} {
-		if v, ok := d.program.Getenv(name); ok {
-			cmd.Env = append(cmd.Env, name+"="+v)
-		}
-	}
-	cmd.Env = append(cmd.Env, env...)
-	cmd.Stdout, cmd.Stderr = output, output
-	return cmd.Run()
 }
 
 // hosts returns the hosts that names mean, all of them without names.

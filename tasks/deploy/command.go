@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -79,8 +80,8 @@ func (c *command) because(ctx context.Context, program string, err error) error 
 	return fmt.Errorf("%s: %w", program, err)
 }
 
-// lookup answers like the scope, and for an argument that nobody set with its
-// default: a task that another one needs has no words on the command line.
+// lookup answers like the scope, and for an argument what the task itself has
+// for it.
 func (c *command) lookup(s *tasks.Scope) environments.Lookup {
 	return func(leaf environments.Value) (string, error) {
 		if leaf.Kind == environments.Argument {
@@ -95,8 +96,8 @@ func (c *command) argument(s *tasks.Scope, name string) (string, error) {
 		return v, nil
 	}
 	for _, o := range c.task.Args {
-		if o.Name == name && o.Default != nil {
-			return *o.Default, nil
+		if v := cmp.Or(o.Value, o.Default); o.Name == name && v != nil {
+			return *v, nil
 		}
 	}
 	return "", fmt.Errorf("argument %q has no value", name)
