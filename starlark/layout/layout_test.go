@@ -134,7 +134,7 @@ func TestWhatShips(t *testing.T) {
 		if out, err := layout.Format(name, src); err != nil || string(out) != string(src) {
 			t.Errorf("%s is not formatted: %v", name, err)
 		}
-		squeezed := strings.NewReplacer(" = ", "=", ", ", ",", "\n    ", "\n  ").Replace(string(src))
+		squeezed := strings.NewReplacer(" = ", "=", "\n    ", "\n  ").Replace(string(src))
 		out, err := layout.Format(name, []byte(squeezed))
 		if err != nil {
 			t.Fatal(err)

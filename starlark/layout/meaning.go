@@ -3,6 +3,7 @@ package layout
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"go.starlark.net/syntax"
@@ -30,6 +31,17 @@ func read(file string, src []byte) (meaning, error) {
 		p.WriteByte('\n')
 	}
 	return meaning{p.String(), comments(src), p.foreign}, nil
+}
+
+// comments returns the comments of a file, sorted, without the blanks around
+// them.
+func comments(src []byte) []string {
+	var list []string
+	for _, c := range eval.Comments(src) {
+		list = append(list, strings.TrimSpace(c.Text[1:]))
+	}
+	slices.Sort(list)
+	return list
 }
 
 // A printer writes a syntax tree as text. Nesting is bounded by eval.Parse.
