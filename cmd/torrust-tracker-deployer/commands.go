@@ -40,6 +40,7 @@ func (p *program) commands() []*cobra.Command {
 		p.createCommand(),
 		p.validateCommand(),
 		p.fmtCommand(),
+		p.lintCommand(),
 		p.versionCommand(),
 	)
 }
