@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -44,14 +45,22 @@ func (w *world) recipe(scope *Scope, n *Node) (*cache.Recipe, error) {
 // action plans an action: whether it has to run, and why.
 func (p *planner) action(scope *Scope, n *Node) (Change, error) {
 	recipe, err := p.recipe(scope, n)
+	c, err := p.judge(n, recipe, err)
+	p.makes(recipe, c.Act)
+	return c, err
+}
+
+// judge decides on an action by what goes into it; open is why that is not
+// known.
+func (p *planner) judge(n *Node, recipe *cache.Recipe, open error) (Change, error) {
 	rec, pending := p.records[n.ID], p.engine.Records.Pending[n.ID]
 	run := Change{Act: ActRun}
 	switch {
-	case isUnknown(err):
-		run.Reason, run.Maybe = err.Error(), rec != nil && !pending && !p.forced(n)
+	case isUnknown(open):
+		run.Reason, run.Maybe = open.Error(), rec != nil && !pending && !p.forced(n)
 		return run, nil
-	case err != nil || recipe == nil:
-		return run, err
+	case open != nil || recipe == nil:
+		return run, open
 	case p.forced(n):
 		run.Reason = "it is forced"
 		return run, nil
@@ -60,17 +69,42 @@ func (p *planner) action(scope *Scope, n *Node) (Change, error) {
 		return run, nil
 	}
 	v := p.engine.Files.Check(recipe, rec)
-	if len(v.Differences) > 0 {
+	first := p.moving(n)
+	if len(v.Differences) > 0 && (first == "" || !p.remade(v.Differences)) {
 		run.Reason, run.Fields = inWords(v.Differences)
 		return run, nil
 	}
-	if first := p.moving(n); first != "" {
+	if first != "" {
 		run.Maybe, run.Reason = true, "if what comes out of "+first+" differs"
 		return run, nil
 	}
 	p.verdicts[n.ID] = v
 	p.pass(recipe.Tools)
 	return Change{Act: ActNone, Outputs: map[string]string{Made: ""}}, nil
+}
+
+// makes notes what an action that is going to run makes anew.
+func (p *planner) makes(recipe *cache.Recipe, act Act) {
+	if recipe == nil || act == ActNone {
+		return
+	}
+	for _, out := range recipe.Outputs {
+		p.made[path.Clean(out)] = true
+	}
+}
+
+// remade reports whether all differences are about inputs that are going to be
+// made anew, so that it is open whether they still differ then.
+func (p *planner) remade(list []cache.Difference) bool {
+	for _, d := range list {
+		at := path.Clean(d.Input)
+		for !p.made[at] {
+			if at = path.Dir(at); at == "." || at == "/" {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // pass notes where tools are not, once for each.
@@ -257,7 +291,7 @@ func (e *Engine) Explain(ctx context.Context, g *Graph, target string) ([]string
 		if !s.Wanted[step.Node] {
 			continue
 		}
-		for _, line := range step.why() {
+		for _, line := range step.Why() {
 			if len(s.Wanted) > 1 {
 				line = step.Node + ": " + line
 			}
@@ -267,8 +301,8 @@ func (e *Engine) Explain(ctx context.Context, g *Graph, target string) ([]string
 	return slices.Clip(lines), nil
 }
 
-// why returns the reasons for a step.
-func (s *Step) why() []string {
+// Why returns the reasons for a step in words, never none.
+func (s *Step) Why() []string {
 	var lines []string
 	if s.Reason != "" {
 		lines = append(lines, s.Reason)

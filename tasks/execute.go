@@ -59,7 +59,7 @@ func (r *run) open(something bool) error {
 	if !something {
 		return nil
 	}
-	f := frame{Kind: frameBegin, At: now()}
+	f := frame{Kind: frameBegin, At: now(), OK: r.engine.Journal.begun}
 	for i := range r.plan.Steps {
 		if s := &r.plan.Steps[i]; s.Act != ActNone && !s.local() {
 			f.Nodes = append(f.Nodes, s.Node)
@@ -72,6 +72,7 @@ func (r *run) open(something bool) error {
 	if err := write(f); err != nil {
 		return fmt.Errorf("the journal: %w", err)
 	}
+	r.engine.Journal.begun = true
 	return nil
 }
 

@@ -31,7 +31,7 @@ type frameKind byte
 // in or came out differs; verified moves the time at which its files were read.
 // last is an outcome or a record that was copied when the file was rewritten.
 const (
-	frameBegin    frameKind = 'b' // Nodes, At
+	frameBegin    frameKind = 'b' // Nodes, At, OK: it goes on with the run before
 	frameIntent   frameKind = 'i' // Nodes, At
 	frameOutcome  frameKind = 'o' // Nodes[0], OK, Took, At
 	frameRecord   frameKind = 'r' // Nodes[0], OK, Took, At, Data

@@ -29,6 +29,7 @@ type Journal struct {
 	file   *os.File
 	size   int64 // of what is written whole
 	dirty  bool  // something is not synced
+	begun  bool  // a run began since it was opened; the next one goes on with it
 	buffer []byte
 }
 

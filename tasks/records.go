@@ -21,7 +21,9 @@ type Records struct {
 	Pending   map[string]bool
 	LastRun   time.Time // zero = never
 
-	tasks map[string]recorded
+	tasks  map[string]recorded
+	since  time.Time // when the last run began, with what it went on with
+	failed []Ran     // in the last run
 }
 
 // A recorded is the record of a task as it is in the file.
@@ -59,11 +61,18 @@ func (r *Records) add(f frame) {
 	switch f.Kind {
 	case frameBegin:
 		r.LastRun = f.At
+		if !f.OK {
+			r.since, r.failed = f.At, nil
+		}
 		r.pend(f.Nodes)
 	case frameIntent:
 		r.pend(f.Nodes)
 	case frameOutcome, frameRecord:
-		if len(f.Nodes) != 1 || !f.OK {
+		if len(f.Nodes) != 1 {
+			return
+		}
+		if !f.OK {
+			r.failed = append(r.failed, Ran{Node: f.Nodes[0], Start: f.At.Add(-f.Took), Took: f.Took})
 			return
 		}
 		id := f.Nodes[0]

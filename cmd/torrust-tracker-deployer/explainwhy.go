@@ -37,11 +37,7 @@ func (p *program) explainTarget(ctx context.Context, w words) error {
 			if !s.Wanted[step.Node] && step.Act != tasks.ActDelete {
 				continue
 			}
-			because, err := d.because(ctx, step, steps)
-			if err != nil {
-				return err
-			}
-			e.Nodes = append(e.Nodes, explainedNode{step.Node, step.Act, because, step})
+			e.Nodes = append(e.Nodes, explainedNode{step.Node, step.Act, d.because(step, steps), step})
 		}
 		if p.json {
 			return writeDocument(p.Out, e)
@@ -51,19 +47,12 @@ func (p *program) explainTarget(ctx context.Context, w words) error {
 	})
 }
 
-// because returns why a step does what it does, a line for each reason.
-func (d *deployment) because(ctx context.Context, s tasks.Step, steps map[string]tasks.Step) ([]string, error) {
+// because returns why a step does what it does: its own reasons, and what it
+// waits for.
+func (d *deployment) because(s tasks.Step, steps map[string]tasks.Step) []string {
 	list := []string{}
-	if s.Reason != "" {
-		list = append(list, s.Reason)
-	}
-	for _, f := range s.Fields {
-		list = append(list, field(f))
-	}
-	for _, f := range s.Files {
-		if f.Diff != "" {
-			list = append(list, f.Path+" differs")
-		}
+	if s.Act != tasks.ActNone || s.Stage == tasks.StageTask || s.Reason != "" {
+		list = s.Why()
 	}
 	if n, ok := d.graph.Node(s.Node); ok && s.Act != tasks.ActNone {
 		for _, e := range n.Edges {
@@ -75,7 +64,7 @@ func (d *deployment) because(ctx context.Context, s tasks.Step, steps map[string
 	for i := range list {
 		list[i] = d.program.clean(list[i])
 	}
-	return list, nil
+	return list
 }
 
 // acts are the words for what would happen to a node.
@@ -83,6 +72,14 @@ var acts = map[tasks.Act]string{
 	tasks.ActNone: "is as declared", tasks.ActCreate: "would be created", tasks.ActUpdate: "would be updated",
 	tasks.ActReplace: "would be replaced", tasks.ActDelete: "would be removed", tasks.ActRun: "would run",
 	tasks.ActUnknown: "cannot be looked at",
+}
+
+// fate says what would happen to a node.
+func fate(s tasks.Step) string {
+	if s.Act == tasks.ActNone && s.Stage == tasks.StageTask {
+		return "is up to date"
+	}
+	return acts[s.Act]
 }
 
 // comes says that a dependency changes first; "" when it does not.
@@ -101,7 +98,7 @@ func (p *program) showWhy(e explainedTarget) {
 			same++
 			continue
 		}
-		fmt.Fprintf(p.Out, "%s %s\n", style.bold(n.Node), style.act(n.Act, acts[n.Act]))
+		fmt.Fprintf(p.Out, "%s %s\n", style.bold(n.Node), style.act(n.Act, fate(n.step)))
 		for _, line := range n.Because {
 			fmt.Fprintf(p.Out, "    %s\n", stripControl(indentMore(line)))
 		}

@@ -84,7 +84,9 @@ func (p *program) graph(c *cobra.Command, w words, o *graphOptions) error {
 // diagram returns the diagram of a set of nodes, nil for all, with what is
 // known of the last run.
 func (d *deployment) diagram(in map[string]bool) *diagram.Diagram {
-	return diagram.Of(d.graph, d.env, in)
+	g := diagram.Of(d.graph, d.env, in)
+	g.Last(d.engine.Records.Last())
+	return g
 }
 
 // A graphForm writes a diagram in some form.
@@ -212,7 +214,7 @@ func graphDocument(g *diagram.Diagram) any {
 		critical := g.Critical()
 		for _, r := range g.Run.Nodes {
 			d.LastRun = append(d.LastRun, graphRun{
-				r.ID, r.Start.UTC().Format("2006-01-02T15:04:05.000Z07:00"), r.Took.Seconds(), r.OK, slices.Contains(critical, r.ID),
+				r.Node, r.Start.UTC().Format("2006-01-02T15:04:05.000Z07:00"), r.Took.Seconds(), r.OK, slices.Contains(critical, r.Node),
 			})
 		}
 	}

@@ -99,15 +99,15 @@ func TestSortUntangles(t *testing.T) {
 func TestCritical(t *testing.T) {
 	d := of(t, "a:\nb:\nidle: b\nc: a idle\nd: a\nlonely:")
 	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	ran := func(name string, from, to int) Ran {
-		return Ran{ID: "task:" + name, Start: start.Add(time.Duration(from) * time.Second), Took: time.Duration(to-from) * time.Second, OK: true}
+	ran := func(name string, from, to int) tasks.Ran {
+		return tasks.Ran{Node: "task:" + name, Start: start.Add(time.Duration(from) * time.Second), Took: time.Duration(to-from) * time.Second, OK: true}
 	}
-	d.Last([]Ran{ran("c", 5, 9), ran("a", 0, 2), ran("d", 2, 4), ran("b", 1, 5), ran("gone", 0, 99), ran("lonely", 0, 1)})
+	d.Last([]tasks.Ran{ran("c", 5, 9), ran("a", 0, 2), ran("d", 2, 4), ran("b", 1, 5), ran("gone", 0, 99), ran("lonely", 0, 1)})
 	if got := strings.Join(d.Critical(), " "); got != "task:b task:c" {
 		t.Errorf("critical path %q", got)
 	}
-	if took := d.Run.End.Sub(d.Run.Start); took != 9*time.Second || d.Run.Nodes[0].ID != "task:a" {
-		t.Errorf("took %s, first %s", took, d.Run.Nodes[0].ID)
+	if took := d.Run.End.Sub(d.Run.Start); took != 9*time.Second || d.Run.Nodes[0].Node != "task:a" {
+		t.Errorf("took %s, first %s", took, d.Run.Nodes[0].Node)
 	}
 	d.Last(nil)
 	if d.Run != nil || d.Critical() != nil {
@@ -131,7 +131,7 @@ func hostile(t *testing.T) *Diagram {
 		{Node: n.ID, Change: tasks.Change{Act: tasks.ActUpdate, Reason: evil, Files: []tasks.FileChange{{Path: evil, Diff: evil}}}},
 		{Node: "file:orphan", Host: "h", Change: tasks.Change{Act: tasks.ActDelete}},
 	}})
-	d.Last([]Ran{{ID: n.ID, Start: time.Unix(0, 0), Took: time.Second, OK: true}, {ID: "task:x", Start: time.Unix(1, 0), Took: time.Minute}})
+	d.Last([]tasks.Ran{{Node: n.ID, Start: time.Unix(0, 0), Took: time.Second, OK: true}, {Node: "task:x", Start: time.Unix(1, 0), Took: time.Minute}})
 	return d
 }
 

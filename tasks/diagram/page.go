@@ -141,7 +141,7 @@ func (d *Diagram) data() []pageNode {
 	took := map[string]string{}
 	if d.Run != nil {
 		for _, r := range d.Run.Nodes {
-			took[r.ID] = span(r.Took)
+			took[r.Node] = span(r.Took)
 		}
 	}
 	list := make([]pageNode, len(d.Nodes))

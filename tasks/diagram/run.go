@@ -3,33 +3,24 @@ package diagram
 import (
 	"slices"
 	"time"
+
+	"github.com/torrust/tracker-deployer/tasks"
 )
 
 // A Run is when the nodes of a diagram were worked on.
 type Run struct {
-	Start time.Time // of the node that began first
-	End   time.Time // of the node that ended last
-	Nodes []Ran     // in the order of their beginning
+	Start time.Time   // of the node that began first
+	End   time.Time   // of the node that ended last
+	Nodes []tasks.Ran // in the order of their beginning
 }
-
-// A Ran is the work on one node.
-type Ran struct {
-	ID    string
-	Start time.Time
-	Took  time.Duration
-	OK    bool
-}
-
-// End is when the work ended.
-func (r Ran) End() time.Time { return r.Start.Add(r.Took) }
 
 // Last notes when the nodes were worked on; what the diagram does not have is
 // left out. Without any the diagram has no Run.
-func (d *Diagram) Last(list []Ran) {
+func (d *Diagram) Last(list []tasks.Ran) {
 	d.Run = nil
 	r := &Run{}
 	for _, n := range list {
-		if _, ok := d.index[n.ID]; !ok {
+		if _, ok := d.index[n.Node]; !ok {
 			continue
 		}
 		if r.Start.IsZero() || n.Start.Before(r.Start) {
@@ -43,7 +34,7 @@ func (d *Diagram) Last(list []Ran) {
 	if len(r.Nodes) == 0 {
 		return
 	}
-	slices.SortStableFunc(r.Nodes, func(a, b Ran) int { return a.Start.Compare(b.Start) })
+	slices.SortStableFunc(r.Nodes, func(a, b tasks.Ran) int { return a.Start.Compare(b.Start) })
 	d.Run = r
 }
 
@@ -54,17 +45,17 @@ func (d *Diagram) Critical() []string {
 	if d.Run == nil {
 		return nil
 	}
-	ran := map[string]Ran{}
+	ran := map[string]tasks.Ran{}
 	last := d.Run.Nodes[0]
 	for _, n := range d.Run.Nodes {
-		ran[n.ID] = n
+		ran[n.Node] = n
 		if n.End().After(last.End()) {
 			last = n
 		}
 	}
 	var path []string
 	for {
-		path = append(path, last.ID)
+		path = append(path, last.Node)
 		next, found := d.lastOf(last, ran)
 		if !found {
 			slices.Reverse(path)
@@ -76,9 +67,9 @@ func (d *Diagram) Critical() []string {
 
 // lastOf returns what n needed, directly or through nodes that had nothing to
 // do, and ended last.
-func (d *Diagram) lastOf(n Ran, ran map[string]Ran) (last Ran, found bool) {
+func (d *Diagram) lastOf(n tasks.Ran, ran map[string]tasks.Ran) (last tasks.Ran, found bool) {
 	seen := map[string]bool{}
-	pending := []string{n.ID}
+	pending := []string{n.Node}
 	for len(pending) > 0 {
 		node, _ := d.Node(pending[0])
 		pending = pending[1:]

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/torrust/tracker-deployer/tasks"
 )
 
 // The sizes of a timeline, in pixels.
@@ -25,7 +27,7 @@ func (d *Diagram) timeline() string {
 	r := d.Run
 	labels := 0
 	for _, n := range r.Nodes {
-		labels = max(labels, utf8.RuneCountInString(n.ID))
+		labels = max(labels, utf8.RuneCountInString(n.Node))
 	}
 	left := float64(labels)*nameCharacter + 2*margin
 	height := axisHigh + float64(len(r.Nodes))*barRow + margin
@@ -42,9 +44,9 @@ func (d *Diagram) timeline() string {
 	}
 	for i, n := range r.Nodes {
 		y := axisHigh + float64(i)*barRow
-		node, _ := d.Node(n.ID)
+		node, _ := d.Node(n.Node)
 		class := "work stage-" + string(node.Stage)
-		if slices.Contains(critical, n.ID) {
+		if slices.Contains(critical, n.Node) {
 			class += " critical"
 		}
 		if !n.OK {
@@ -52,9 +54,9 @@ func (d *Diagram) timeline() string {
 		}
 		x := at(n.Start)
 		wide := max(at(n.End())-x, 2)
-		fmt.Fprintf(&b, `<g class="%s" data-n="%d" tabindex="0"><title>%s</title>`, class, d.index[n.ID], html.EscapeString(ranTip(n, r.Start)))
+		fmt.Fprintf(&b, `<g class="%s" data-n="%d" tabindex="0"><title>%s</title>`, class, d.index[n.Node], html.EscapeString(ranTip(n, r.Start)))
 		fmt.Fprintf(&b, `<rect class="row" x="0" y="%.1f" width="%.1f" height="%.1f"/><text class="label" x="%.1f" y="%.1f">%s</text>`,
-			y, left+timeWide+tookWide+margin, barRow, left-10, y+15, html.EscapeString(n.ID))
+			y, left+timeWide+tookWide+margin, barRow, left-10, y+15, html.EscapeString(n.Node))
 		fmt.Fprintf(&b, `<rect class="span" x="%.1f" y="%.1f" width="%.1f" height="%.0f" rx="3"/><text class="took" x="%.1f" y="%.1f">%s</text></g>`+"\n",
 			x, y+(barRow-barHigh)/2, wide, barHigh, x+wide+6, y+15, span(n.Took))
 	}
@@ -62,12 +64,12 @@ func (d *Diagram) timeline() string {
 	return b.String()
 }
 
-func ranTip(n Ran, start time.Time) string {
+func ranTip(n tasks.Ran, start time.Time) string {
 	end := "done"
 	if !n.OK {
 		end = "failed"
 	}
-	return fmt.Sprintf("%s\n%s in %s, from %s to %s", n.ID, end, span(n.Took), span(n.Start.Sub(start)), span(n.End().Sub(start)))
+	return fmt.Sprintf("%s\n%s in %s, from %s to %s", n.Node, end, span(n.Took), span(n.Start.Sub(start)), span(n.End().Sub(start)))
 }
 
 // tick returns a round step that divides total into four to ten parts.
