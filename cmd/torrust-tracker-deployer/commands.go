@@ -39,6 +39,7 @@ func (p *program) commands() []*cobra.Command {
 		p.logsCommand(),
 		p.createCommand(),
 		p.validateCommand(),
+		p.checkCommand(),
 		p.fmtCommand(),
 		p.lintCommand(),
 		p.versionCommand(),

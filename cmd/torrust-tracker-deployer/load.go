@@ -47,7 +47,7 @@ func (p *program) load(ctx context.Context, w words) (loaded, error) {
 
 func (p *program) evaluate(ctx context.Context, l place, params map[string]string) (*environments.Environment, error) {
 	return eval.Load(ctx, eval.Options{
-		Root: l.root, File: l.file, Params: params,
+		Root: l.root, File: l.file, Params: params, Base: p.Rehearsal.base(),
 		Print: func(line string) { p.note("%s", line) },
 	})
 }

@@ -18,6 +18,8 @@ type streams struct {
 	Err    io.Writer                   // progress and errors
 	Getenv func(string) (string, bool) // as os.LookupEnv
 	Dir    string                      // working directory, absolute
+
+	Rehearsal *rehearsal // what the machines are instead; nil: as declared
 }
 
 func processStreams() streams {
@@ -54,7 +56,7 @@ func run(ctx context.Context, args []string, s streams) int {
 	s.Out = out
 	p := &program{streams: s}
 	root := p.root()
-	root.SetArgs(args)
+	root.SetArgs(longRun(args))
 	root.SetIn(s.In)
 	root.SetOut(s.Out)
 	root.SetErr(s.Err)

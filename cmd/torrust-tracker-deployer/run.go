@@ -147,7 +147,9 @@ func (d *deployment) wantsTest(s tasks.Selection, o *runOptions, changes int) bo
 
 // onlySimulated reports whether there is no machine that a probe could ask.
 func (d *deployment) onlySimulated() bool {
-	return !slices.ContainsFunc(d.env.Hosts, func(h environments.Host) bool { return h.Provider.Simulated == nil })
+	return !slices.ContainsFunc(d.env.Hosts, func(h environments.Host) bool {
+		return h.Provider.Simulated == nil && !d.program.Rehearsal.stands(h)
+	})
 }
 
 // interruptible returns a context that the second interrupt cancels; the

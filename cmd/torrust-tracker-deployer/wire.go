@@ -13,7 +13,6 @@ import (
 	"github.com/torrust/tracker-deployer/tasks"
 	"github.com/torrust/tracker-deployer/tasks/deploy"
 	"github.com/torrust/tracker-deployer/tasks/hosts"
-	"github.com/torrust/tracker-deployer/tasks/probes"
 	"github.com/torrust/tracker-deployer/tasks/vault"
 )
 
@@ -53,7 +52,7 @@ func (p *program) wire(l loaded) (*deployment, error) {
 	learn := sync.OnceFunc(d.secrets.learn)
 	p.hide = func() []string { learn(); return d.vault.Values() }
 	d.graph, err = deploy.Graph(l.env, deploy.Options{
-		ReadFile: d.readFile, Run: d.runLocally, Probe: probes.New,
+		ReadFile: d.readFile, Run: d.runLocally, Probe: d.probe,
 	})
 	if err != nil {
 		return nil, usage("%w", err)
