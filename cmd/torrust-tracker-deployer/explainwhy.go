@@ -74,8 +74,8 @@ var acts = map[tasks.Act]string{
 	tasks.ActUnknown: "cannot be looked at",
 }
 
-// fate says what would happen to a node.
-func fate(s tasks.Step) string {
+// outlook says what would happen to a node.
+func outlook(s tasks.Step) string {
 	if s.Act == tasks.ActNone && s.Stage == tasks.StageTask {
 		return "is up to date"
 	}
@@ -98,7 +98,7 @@ func (p *program) showWhy(e explainedTarget) {
 			same++
 			continue
 		}
-		fmt.Fprintf(p.Out, "%s %s\n", style.bold(n.Node), style.act(n.Act, fate(n.step)))
+		fmt.Fprintf(p.Out, "%s %s\n", style.bold(n.Node), style.act(n.Act, outlook(n.step)))
 		for _, line := range n.Because {
 			fmt.Fprintf(p.Out, "    %s\n", stripControl(indentMore(line)))
 		}
