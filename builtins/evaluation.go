@@ -1,6 +1,7 @@
 package builtins
 
 import (
+	"slices"
 	"strings"
 
 	"go.starlark.net/starlark"
@@ -133,6 +134,15 @@ func Frames(stack starlark.CallStack) []environments.Position {
 // Position converts a position of a syntax tree.
 func Position(p syntax.Position) environments.Position {
 	return environments.Position{File: p.Filename(), Line: int(p.Line), Column: int(p.Col)}
+}
+
+// appended is append for lists that may become long: their place is doubled
+// when it is full, so that elements are moved once on average.
+func appended[T any](list []T, x T) []T {
+	if len(list) == cap(list) {
+		list = slices.Grow(list, len(list)+8)
+	}
+	return append(list, x)
 }
 
 // claim notes that a node is declared at the position of the call.

@@ -46,7 +46,7 @@ func makeGroup(c *call) starlark.Value {
 // claimTarget takes a name on the command line for a task or a group, which
 // is the other of the two kinds.
 func (c *call) claimTarget(name, kind, other string) bool {
-	if slices.Contains(Reserved(), name) {
+	if slices.Contains(reserved, name) {
 		c.problem("name", fmt.Sprintf("%q is a command of the program", name), fmt.Sprintf("a %s is run by its name; choose another one", kind))
 		return false
 	}

@@ -37,11 +37,11 @@ func task() Builtin {
 
 // Reserved returns the commands of the program, which no task may be called
 // like.
-func Reserved() []string {
-	return strings.Fields(`create validate plan status render deploy provision configure release run test
+func Reserved() []string { return slices.Clone(reserved) }
+
+var reserved = strings.Fields(`create validate plan status render deploy provision configure release run test
 	destroy list show logs ssh exec start stop restart open backup restore rollback purge prune explain graph
 	watch fmt lint check stubs import doctor cost secrets cache help completion version`)
-}
 
 func makeTask(c *call) starlark.Value {
 	what := get[run](c, "run")
@@ -61,7 +61,7 @@ func makeTask(c *call) starlark.Value {
 	if c.takesArguments(t); c.bad {
 		return nil
 	}
-	c.Environment.Tasks = append(c.Environment.Tasks, t)
+	c.Environment.Tasks = appended(c.Environment.Tasks, t)
 	return &Handle{kind: "task", name: t.Name, node: "task:" + t.Name, host: t.Host, attributes: []attribute{{"name", starlark.String(t.Name)}}}
 }
 

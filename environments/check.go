@@ -13,7 +13,10 @@ import (
 // suggest returns the one of names that word was probably meant to be, or "".
 func (e *Environment) Check(broken []string, suggest func(word string, names []string) string) []Problem {
 	size := len(e.Hosts) + len(e.Services) + len(e.Files) + len(e.Firewalls) + len(e.Probes) + len(e.Tasks) + len(e.Groups)
-	c := checker{e: e, suggest: suggest, rank: make(map[string]int, size), broken: map[string]bool{}}
+	c := checker{
+		e: e, suggest: suggest, rank: make(map[string]int, size), order: make([]string, 0, size),
+		declared: make([]Declared, 0, size), edges: make([][]string, 0, size), broken: map[string]bool{},
+	}
 	for _, node := range broken {
 		c.broken[node] = true
 	}

@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -57,7 +58,9 @@ func (f *files) read(name string, limit int64) ([]byte, error) {
 	if !info.Mode().IsRegular() {
 		return nil, errors.New("is not a regular file")
 	}
-	data, err := io.ReadAll(io.LimitReader(file, limit+1))
+	buffer := bytes.NewBuffer(make([]byte, 0, min(info.Size(), limit)+bytes.MinRead))
+	_, err = buffer.ReadFrom(io.LimitReader(file, limit+1))
+	data := buffer.Bytes()
 	if err == nil && limit == maxRead && int64(len(data)) > limit {
 		err = errTooLarge
 	}
