@@ -17,7 +17,7 @@ import (
 // caller closes the plan.
 func (e *Engine) Plan(ctx context.Context, g *Graph, s Selection) (*Plan, error) {
 	w := newWorld(e)
-	p := &planner{world: w, graph: g, selection: s, steps: map[string]*Step{}, tools: map[string]bool{}}
+	p := &planner{world: w, graph: g, selection: s, steps: map[string]*Step{}, tools: map[string]bool{}, made: map[string]bool{}}
 	plan, err := p.plan(ctx)
 	if err != nil {
 		w.close()
@@ -33,6 +33,7 @@ type planner struct {
 	steps     map[string]*Step
 	records   map[string]*cache.Record // of the actions that are planned
 	tools     map[string]bool          // that were found
+	made      map[string]bool          // paths that actions are going to make anew
 }
 
 func (p *planner) plan(ctx context.Context) (*Plan, error) {

@@ -72,11 +72,11 @@ func (t *Tree) Check(r *Recipe, old *Record) Verdict {
 	}
 	roots := r.roots()
 	if old.Stale != "" {
-		c.found = append(c.found, Difference{What: fmt.Sprintf("input %q", old.Stale), Said: "changed while it ran"})
+		c.found = append(c.found, Difference{What: fmt.Sprintf("%s %q", inputKind, old.Stale), Said: "changed while it ran"})
 	}
 	same := roots == old.roots
 	c.fresh.roots = roots
-	c.files("input", old.inputs, &c.fresh.inputs, r.Inputs, same, true)
+	c.files(inputKind, old.inputs, &c.fresh.inputs, r.Inputs, same, true)
 	c.files("tool", old.tools, &c.fresh.tools, tools, same && facts == old.facts, true)
 	c.files("output", old.outputs, &c.fresh.outputs, r.Outputs, same, false)
 	switch {

@@ -13,6 +13,8 @@ type Difference struct {
 	Said string // "was edited"; "" where Old and New say it
 	Old  string // "" = there was none
 	New  string // "" = there is none any more
+
+	Input string // the path of the input that it is about; "" = something else
 }
 
 // String is the difference in words: `variable MODE: "a" → "b"`.
@@ -73,6 +75,9 @@ func shown(value string) string {
 	return fmt.Sprintf("%q", value)
 }
 
+// inputKind is what messages call an input.
+const inputKind = "input"
+
 // compareFiles compares two sorted lists of files.
 func compareFiles(kind string, old, now []File) []Difference {
 	var list []Difference
@@ -100,6 +105,9 @@ func compareFiles(kind string, old, now []File) []Difference {
 // compareFileAt compares what was and what is at one path.
 func compareFileAt(kind string, old, now File) (Difference, bool) {
 	d := Difference{What: fmt.Sprintf("%s %q", kind, old.Path)}
+	if kind == inputKind {
+		d.Input = old.Path
+	}
 	if old.Follow {
 		d.What = "what " + d.What + " leads to"
 	}
