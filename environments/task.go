@@ -27,6 +27,18 @@ type Task struct {
 	Timeout int64        `json:"timeout"` // nanoseconds
 }
 
+// Needs returns the node ids that the task comes after, each once, in the order
+// of its fields.
+func (t Task) Needs() []string {
+	var once []string
+	for _, id := range taskTargets(&t) {
+		if !slices.Contains(once, id) {
+			once = append(once, id)
+		}
+	}
+	return once
+}
+
 // A Group is a target that only names others; its node is "group:NAME".
 type Group struct {
 	Declared

@@ -27,14 +27,15 @@ flags of every command
 {{end}}{{if not .HasParent}}
 A user's task is run by its name: ` + "`" + programName + ` TASK… ENV` + "`" + `.
 ENV is the name of environments/ENV.star, or a path. ` + "`help NAME`" + ` explains a
-command, or a built-in of environment files such as vm.
+command, a built-in of environment files such as vm, or a function of a library
+such as tracker; ` + "`help TASK ENV`" + ` a task.
 {{end}}`
 
 // helpCommand explains a command or a built-in of the language.
 func (p *program) helpCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "help [NAME]",
-		Short:   "Explain a command, or a built-in of environment files",
+		Use:     "help [NAME [ENV]]",
+		Short:   "Explain a command, a built-in, a library's function or a target",
 		GroupID: groupWrite,
 		RunE: func(c *cobra.Command, args []string) error {
 			root := c.Root()
@@ -47,6 +48,9 @@ func (p *program) helpCommand() *cobra.Command {
 				found.InitDefaultHelpFlag()
 				return found.Help()
 			}
+			if len(args) > 1 {
+				return p.helpTarget(c.Context(), args)
+			}
 			table := builtins.Table()
 			if i := slices.IndexFunc(table, func(b builtins.Builtin) bool { return b.Name == name }); i >= 0 {
 				if p.json {
@@ -55,9 +59,15 @@ func (p *program) helpCommand() *cobra.Command {
 				explain(p.Out, p.style(p.Out), table[i])
 				return nil
 			}
+			if ok, err := p.helpOwn(c.Context(), name); ok {
+				return err
+			}
 			return p.unknownTopic(name, table)
 		},
-		ValidArgsFunction: func(_ *cobra.Command, _ []string, word string) ([]string, cobra.ShellCompDirective) {
+		ValidArgsFunction: func(_ *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+			if len(args) > 0 {
+				return p.environmentWords(word)
+			}
 			return withPrefix(p.topics(builtins.Table()), word), cobra.ShellCompDirectiveNoFileComp
 		},
 	}
@@ -68,11 +78,11 @@ func (p *program) topics(table []builtins.Builtin) []string {
 	for _, b := range table {
 		names = append(names, b.Name)
 	}
-	return names
+	return append(names, p.ownTopics()...)
 }
 
 func (p *program) unknownTopic(name string, table []builtins.Builtin) error {
-	err := usage("no command and no built-in is called %q", name)
+	err := usage("no command, built-in, function or target is called %q", name)
 	if s := builtins.Suggest(name, p.topics(table)); s != "" {
 		return err.hint("did you mean %q?", s)
 	}

@@ -25,6 +25,7 @@ type deployment struct {
 	graph   *tasks.Graph
 	engine  *tasks.Engine
 	writes  bool // machines and files may be changed
+	past    recollection
 }
 
 // open loads the environment that w names and wires it up. Nothing is read
@@ -58,7 +59,7 @@ func (p *program) wire(l loaded) (*deployment, error) {
 		return nil, usage("%w", err)
 	}
 	d.engine = &tasks.Engine{
-		Name: l.env.Name, ID: l.env.ID, Secrets: d.secrets, Arguments: l.arguments,
+		Name: l.env.Name, ID: l.env.ID, Secrets: d.secrets,
 		Provider: d.provider, Connect: d.connect,
 	}
 	if d.engine.Files, err = d.files(); err != nil {
