@@ -33,13 +33,14 @@ import (
 
 // Options say what to load.
 type Options struct {
-	Root     string            // the project's root directory, see FindRoot
-	File     string            // path of the entry file, relative to Root
-	Params   map[string]string // KEY=VALUE of the command line; wins over environments/NAME.params.json
-	Targets  []string          // what is asked for: Params may also hold arguments of tasks among them
-	Deadline time.Duration     // 0 = 10 s
-	Print    func(string)      // takes what print() says, with its position; nil drops it
-	Base     string            // what an id that is derived is derived from; "" = Root
+	Root     string                  // the project's root directory, see FindRoot
+	File     string                  // path of the entry file, relative to Root
+	Params   map[string]string       // KEY=VALUE of the command line; wins over environments/NAME.params.json
+	Targets  []string                // what is asked for: Params may also hold arguments of tasks among them
+	Deadline time.Duration           // 0 = 10 s
+	Print    func(string)            // takes what print() says, with its position; nil drops it
+	Read     func(environments.Read) // is told of every read, also where the evaluation goes wrong; nil drops it
+	Base     string                  // what an id that is derived is derived from; "" = Root
 }
 
 // DefaultDeadline bounds an evaluation in time.

@@ -24,6 +24,7 @@ import (
 type files struct {
 	root  *os.Root
 	reads []environments.Read
+	told  func(environments.Read) // of every read; nil = nobody
 }
 
 var errTooLarge = errors.New("larger than 16 MiB")
@@ -34,9 +35,7 @@ const maxRead = 16 << 20
 // ReadFile returns the content of a file of the project.
 func (f *files) ReadFile(name string) ([]byte, error) {
 	data, err := f.read(name, maxRead)
-	if err == nil {
-		f.note(path.Clean(name), data)
-	}
+	f.note(path.Clean(name), data)
 	return data, err
 }
 
@@ -94,7 +93,15 @@ func (f *files) note(name string, data []byte) {
 	}
 	r := environments.Read{Path: name, Digest: digest}
 	if !slices.ContainsFunc(f.reads, func(x environments.Read) bool { return x.Path == r.Path && x.Include == nil }) {
-		f.reads = append(f.reads, r)
+		f.keep(r)
+	}
+}
+
+// keep records a read and tells of it.
+func (f *files) keep(r environments.Read) {
+	f.reads = append(f.reads, r)
+	if f.told != nil {
+		f.told(r)
 	}
 }
 
@@ -121,7 +128,7 @@ func (f *files) Match(include, exclude []string) ([]string, error) {
 	slices.Sort(found)
 	found = slices.Compact(found)
 	sum := sha256.Sum256([]byte(strings.Join(found, "\x00")))
-	f.reads = append(f.reads, environments.Read{
+	f.keep(environments.Read{
 		Include: include, Exclude: exclude, Digest: hex.EncodeToString(sum[:]),
 		Visited: slices.Sorted(maps.Keys(visited.names)),
 	})

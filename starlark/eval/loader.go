@@ -49,7 +49,7 @@ func newLoader(o Options) (*loader, error) {
 		return nil, fmt.Errorf("project %q: %w", o.Root, plainError(err))
 	}
 	l := &loader{
-		options: o, entry: entry, files: &files{root: root},
+		options: o, entry: entry, files: &files{root: root, told: o.Read},
 		modules: map[string]starlark.StringDict{}, sources: map[string][]byte{},
 		calls: map[string][]*syntax.CallExpr{}, trees: map[string]*syntax.File{}, predeclared: builtins.Predeclared(),
 	}
@@ -121,6 +121,7 @@ func (l *loader) source(file string) ([]byte, error) {
 		data, err = l.files.read(file, MaxFile)
 	}
 	if err != nil {
+		l.files.note(file, nil)
 		p := environments.Problem{Position: environments.Position{File: file}, Message: err.Error()}
 		if near := l.nearby(file); near != "" {
 			p.Hint = fmt.Sprintf("did you mean %q?", near)
@@ -161,18 +162,12 @@ func (l *loader) nearby(file string) string {
 
 // execute checks, parses, rewrites, resolves and runs one module.
 func (l *loader) execute(file string, src []byte, top bool) (starlark.StringDict, error) {
-	if p := checkSource(file, src); p != nil {
-		return nil, &Error{[]environments.Problem{*p}}
-	}
-	options := &syntax.FileOptions{TopLevelControl: top}
-	tree, err := options.Parse(file, src, 0)
+	p, err := parse(file, src, &syntax.FileOptions{TopLevelControl: top})
 	if err != nil {
 		return nil, err
 	}
-	var r rewriter
-	r.stmts(tree.Stmts)
-	l.calls[file], l.trees[file] = r.calls, tree
-	program, err := starlark.FileProgram(tree, l.predeclared.Has)
+	l.calls[file], l.trees[file] = p.calls, p.tree
+	program, err := starlark.FileProgram(p.tree, l.predeclared.Has)
 	if err != nil {
 		return nil, err
 	}
