@@ -2,6 +2,7 @@ package builtins
 
 import (
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -70,7 +71,9 @@ func FuzzFormats(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for name, decode := range decoders {
+			stuck := time.AfterFunc(5*time.Second, func() { panic(fmt.Sprintf("%s: no end with %q", name, data)) })
 			v, wrong := decode(data)
+			stuck.Stop()
 			if (v == nil) == (wrong == nil) {
 				t.Fatalf("%s: got %v and %v", name, v, wrong)
 			}
