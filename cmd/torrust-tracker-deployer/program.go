@@ -38,6 +38,8 @@ type program struct {
 	shown *monitor        // of the run that is going on, nil without one
 	last  string          // last line on standard error, "" = none
 	hide  func() []string // secrets that must not be shown; nil = none
+
+	printed bool // whether an environment file has printed something
 }
 
 // globals are the flags that every command has.

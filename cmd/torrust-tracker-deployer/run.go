@@ -51,10 +51,15 @@ func (p *program) runTargets(c *cobra.Command, targets, args []string, o *runOpt
 	}
 	ctx := c.Context()
 	w.names = append(slices.Clone(targets), w.names...)
+	past := p.recollect(w, o)
+	if p.nothing(past) {
+		return nil
+	}
 	d, err := p.open(ctx, w)
 	if err != nil {
 		return err
 	}
+	d.past = past
 	selection, err := d.choose(w.names, o.only)
 	if err != nil {
 		return err
@@ -97,6 +102,7 @@ func (d *deployment) run(ctx context.Context, s tasks.Selection, o *runOptions) 
 	if _, err := d.engine.Execute(ctx, plan); err != nil {
 		return asInterrupted(err)
 	}
+	d.remember(plan)
 	plan.Close()
 	if err := d.prune(ctx, m, o.prune); err != nil {
 		return err

@@ -25,6 +25,7 @@ type deployment struct {
 	graph   *tasks.Graph
 	engine  *tasks.Engine
 	writes  bool // machines and files may be changed
+	past    recollection
 }
 
 // open loads the environment that w names and wires it up. Nothing is read
