@@ -84,12 +84,6 @@ type File struct {
 	Group   string `json:"group"`
 }
 
-// An Input is a file of the project, or the outputs of a task.
-type Input struct {
-	Path string `json:"path,omitempty"` // relative to the project root
-	Task string `json:"task,omitempty"` // name of a task whose outputs are meant
-}
-
 // A Firewall is what a host lets in; its node is "firewall:NAME".
 type Firewall struct {
 	Declared

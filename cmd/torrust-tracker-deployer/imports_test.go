@@ -37,8 +37,9 @@ var allowed = map[string]rule{
 	"starlark/eval": {ours: "builtins environments starlark/lib", third: "go.starlark.net/ github.com/bmatcuk/doublestar/v4", effects: "os"},
 	"starlark/lib":  {},
 
-	"starlark/layout": {ours: "environments starlark/eval", third: "go.starlark.net/ github.com/bazelbuild/buildtools/build"},
-	"starlark/lint":   {ours: "builtins environments starlark/eval", third: "go.starlark.net/"},
+	"starlark/layout":    {ours: "environments starlark/eval", third: "go.starlark.net/ github.com/bazelbuild/buildtools/build"},
+	"starlark/lint":      {ours: "builtins environments starlark/eval", third: "go.starlark.net/"},
+	"starlark/reference": {ours: "builtins starlark/eval", third: "go.starlark.net/"},
 
 	"tasks":        {ours: "environments tasks/cache tasks/hosts", third: "golang.org/x/sync/ golang.org/x/sys/unix", effects: "os"},
 	"tasks/cache":  {third: "golang.org/x/sys/unix", effects: "os"},
@@ -46,7 +47,8 @@ var allowed = map[string]rule{
 	"tasks/deploy": {ours: "environments tasks tasks/cache tasks/hosts templates", third: "github.com/aymanbagabas/go-udiff go.yaml.in/yaml/v3"},
 	"tasks/probes": {ours: "environments tasks tasks/hosts", effects: "net net/http os syscall"},
 
-	"tasks/diagram": {ours: "environments tasks"},
+	"tasks/diagram":  {ours: "environments tasks"},
+	"tasks/watching": {ours: "tasks/cache", third: "github.com/fsnotify/fsnotify github.com/bmatcuk/doublestar/v4", effects: "os syscall"},
 
 	"tasks/hosts":             {effects: "net"}, // the type of a connection
 	"tasks/hosts/conformance": {ours: "tasks/hosts"},
@@ -65,8 +67,8 @@ var allowed = map[string]rule{
 	"tasks/vault/durable": {third: "golang.org/x/sys/unix", effects: "os"},
 
 	"cmd/torrust-tracker-deployer": {
-		ours: "builtins environments starlark/eval starlark/layout starlark/lint tasks tasks/deploy tasks/diagram tasks/hosts tasks/hosts/remote tasks/hosts/simulated" +
-			" internal/check tasks/cache tasks/memo tasks/probes tasks/providers/existing tasks/providers/qemu tasks/providers/simulated tasks/vault tasks/vault/durable",
+		ours: "builtins environments starlark/eval starlark/layout starlark/lint starlark/reference tasks tasks/deploy tasks/diagram tasks/hosts tasks/hosts/remote tasks/hosts/simulated" +
+			" internal/check tasks/cache tasks/memo tasks/probes tasks/providers/existing tasks/providers/qemu tasks/providers/simulated tasks/vault tasks/vault/durable tasks/watching",
 		third: "github.com/spf13/cobra github.com/sirupsen/logrus github.com/charmbracelet/x/ansi github.com/aymanbagabas/go-udiff" +
 			" golang.org/x/crypto/ssh golang.org/x/term",
 		effects: "net os os/exec os/signal syscall",
