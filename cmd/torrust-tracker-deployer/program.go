@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/torrust/tracker-deployer/environments"
 )
 
 // streams are everything of the process that the program uses.
@@ -34,10 +35,11 @@ func processStreams() streams {
 type program struct {
 	streams
 	globals
-	log   *logFile        // nil without --log-file
-	shown *monitor        // of the run that is going on, nil without one
-	last  string          // last line on standard error, "" = none
-	hide  func() []string // secrets that must not be shown; nil = none
+	log   *logFile                // nil without --log-file
+	shown *monitor                // of the run that is going on, nil without one
+	last  string                  // last line on standard error, "" = none
+	hide  func() []string         // secrets that must not be shown; nil = none
+	read  func(environments.Read) // is told what evaluations read; nil = nobody
 
 	printed bool // whether an environment file has printed something
 }
