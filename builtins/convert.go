@@ -262,7 +262,9 @@ func plural(name string) string {
 		switch last := w[len(w)-1]; {
 		case last == 'y':
 			words[i] = w[:len(w)-1] + "ies"
-		case last >= 'a' && last <= 'z' && last != 's':
+		case last == 'x':
+			words[i] = w + "es"
+		case last >= 'a' && last <= 'z' && last != 's', last >= 'A' && last <= 'Z':
 			words[i] = w + "s"
 		}
 	}

@@ -108,7 +108,8 @@ var variants = map[string]map[string]string{
 var fixed = map[string]string{"secret.length": `secret(name = "X", generate = True)`}
 
 func TestEveryParameterIsDescribed(t *testing.T) {
-	measured := regexp.MustCompile(`duration|size`)
+	measured := regexp.MustCompile(`\b(duration|size|int|number)\b`)
+	counted := regexp.MustCompile(`"int"|, number or bool|port`) // names of types, text of numbers, and ports have no unit
 	for _, b := range builtins.Table() {
 		if b.Doc == "" || b.Example == "" {
 			t.Errorf("%s lacks a doc or an example", b.Name)
@@ -120,7 +121,7 @@ func TestEveryParameterIsDescribed(t *testing.T) {
 			if p.Doc == "" || p.Type == "" || p.Example == "" || !p.Required && p.Default == "" {
 				t.Errorf("%s: %s lacks a doc, type, example or default: %+v", b.Name, p.Name, p)
 			}
-			if measured.MatchString(p.Type) && p.Unit == "" {
+			if measured.MatchString(p.Type) && !counted.MatchString(p.Type+" "+p.Name) && p.Unit == "" {
 				t.Errorf("%s: %s has no unit", b.Name, p.Name)
 			}
 			if p.Example == p.Default {

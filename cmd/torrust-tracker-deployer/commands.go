@@ -43,6 +43,7 @@ func (p *program) commands() []*cobra.Command {
 		p.checkCommand(),
 		p.fmtCommand(),
 		p.lintCommand(),
+		p.stubsCommand(),
 		p.versionCommand(),
 	)
 }

@@ -1,11 +1,8 @@
 package main
 
 import (
-	"fmt"
-	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 	"github.com/torrust/tracker-deployer/builtins"
@@ -53,11 +50,7 @@ func (p *program) helpCommand() *cobra.Command {
 			}
 			table := builtins.Table()
 			if i := slices.IndexFunc(table, func(b builtins.Builtin) bool { return b.Name == name }); i >= 0 {
-				if p.json {
-					return writeDocument(p.Out, table[i])
-				}
-				explain(p.Out, p.style(p.Out), table[i])
-				return nil
+				return p.helpBuiltin(table[i])
 			}
 			if ok, err := p.helpOwn(c.Context(), name); ok {
 				return err
@@ -91,43 +84,4 @@ func (p *program) unknownTopic(name string, table []builtins.Builtin) error {
 		names = append(names, b.Name)
 	}
 	return err.hint("built-ins are %s", strings.Join(names, ", "))
-}
-
-// explain prints a built-in: what it is for, its parameters, an example.
-func explain(w io.Writer, s style, b builtins.Builtin) {
-	fmt.Fprintf(w, "%s\n\n%s\n", s.bold(signature(b)), b.Doc)
-	if len(b.Parameters) > 0 {
-		fmt.Fprintln(w, "\nparameters")
-		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-		for _, q := range b.Parameters {
-			fmt.Fprintf(t, "  %s\t%s\t%s\t%s\n", q.Name, q.Type, presence(q), q.Doc)
-		}
-		_ = t.Flush() // to the same writer as everything else
-	}
-	if b.Example != "" {
-		fmt.Fprintf(w, "\nexample\n  %s\n", strings.ReplaceAll(strings.TrimSpace(b.Example), "\n", "\n  "))
-	}
-}
-
-func signature(b builtins.Builtin) string {
-	var parts []string
-	for _, q := range b.Parameters {
-		if q.Required || strings.HasPrefix(q.Name, "*") {
-			parts = append(parts, q.Name)
-		} else {
-			parts = append(parts, q.Name+" = "+q.Default)
-		}
-	}
-	return b.Name + "(" + strings.Join(parts, ", ") + ")"
-}
-
-func presence(q builtins.Parameter) string {
-	text := "= " + q.Default
-	if q.Required {
-		text = "required"
-	}
-	if q.Unit != "" {
-		text += " (" + q.Unit + ")"
-	}
-	return text
 }
