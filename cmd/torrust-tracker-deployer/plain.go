@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"hash/crc32"
 	"io"
 
 	"github.com/torrust/tracker-deployer/tasks"
@@ -46,7 +47,17 @@ func (s style) sentence(x sentence) string {
 	if x.subject == "" {
 		return text
 	}
-	return s.bold(x.subject+":") + " " + text
+	return s.subject(x) + " " + text
+}
+
+// subject returns what a sentence is about. What nodes say themselves has a
+// colour for each of them, so that lines of several can be told apart.
+func (s style) subject(x sentence) string {
+	if !x.quoted {
+		return s.bold(x.subject + ":")
+	}
+	colours := []string{"36", "33", "35", "34", "32", "96", "93", "95", "94", "92"}
+	return s.paint(colours[crc32.ChecksumIEEE([]byte(x.subject))%uint32(len(colours))], x.subject+":")
 }
 
 // A silentScreen shows nothing: --quiet and --json.

@@ -84,6 +84,7 @@ func (d *deployment) run(ctx context.Context, s tasks.Selection, o *runOptions) 
 	d.engine.KeepGoing, d.engine.Parallel, d.engine.Force = o.keepGoing, o.parallel, o.force
 	m := d.program.monitor()
 	defer m.close()
+	m.log = newRunLog(d.logDirectory(), s.Targets)
 	d.engine.Observe = m.event
 	ctx, end := d.interruptible(ctx, m)
 	defer end()

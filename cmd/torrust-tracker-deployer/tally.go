@@ -33,7 +33,7 @@ const (
 )
 
 // keepLines is how much output of a failed node is shown.
-const keepLines = 12
+const keepLines = 10
 
 func newTally() *tally {
 	return &tally{start: time.Now(), fates: map[string]outcome{}, output: map[string][]string{}}

@@ -72,6 +72,11 @@ func (d *deployment) journalPath() string {
 	return filepath.Join(d.program.stateDirectory(d.env.ID), "journal")
 }
 
+// logDirectory holds what nodes said in the last runs.
+func (d *deployment) logDirectory() string {
+	return filepath.Join(d.program.stateDirectory(d.env.ID), "logs")
+}
+
 // look makes the deployment one that only looks: what earlier runs left is
 // read, nothing is locked.
 func (d *deployment) look() (err error) {
