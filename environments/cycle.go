@@ -1,6 +1,7 @@
 package environments
 
 import (
+	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -38,12 +39,36 @@ func (c *checker) cycles() {
 		for node := range forth {
 			done[node] = done[node] || hither[node]
 		}
-		var where []string
-		for _, node := range path[1 : len(path)-1] {
-			where = append(where, subject(node)+" is at "+c.at(node).Position.String())
-		}
-		c.problem(start, "needs itself: "+strings.Join(path, " -> "), strings.Join(where, ", "))
+		c.problem(start, "needs itself: "+strings.Join(short(path), " -> "), c.circle(path))
 	}
+}
+
+// longest is how many steps of a cycle are shown; of a longer one its ends.
+const longest = 12
+
+// short returns the ends of a list that is long.
+func short(list []string) []string {
+	if len(list) <= longest {
+		return list
+	}
+	left := fmt.Sprintf("(%d more)", len(list)-longest+1)
+	return slices.Concat(list[:longest/2], []string{left}, list[len(list)-longest/2+1:])
+}
+
+// circle says of every step of a cycle which field makes it, and where.
+func (c *checker) circle(path []string) string {
+	var steps []string
+	for i, node := range path[:len(path)-1] {
+		by := c.at(node).Position.String()
+		if field := c.reason(node, path[i+1]); field != "" {
+			by = field + " at " + by
+		}
+		steps = append(steps, fmt.Sprintf("%s needs %s by %s", node, path[i+1], by))
+	}
+	if len(steps) == 1 {
+		return "take it away: " + steps[0]
+	}
+	return "take one away: " + strings.Join(short(steps), ", ")
 }
 
 // sorted reports whether every node comes after those it needs, as where only
