@@ -16,6 +16,9 @@ import (
 // What is left is for the parameters of the file.
 func split(env *environments.Environment, w words) (params map[string]string, arguments map[string]map[string]string) {
 	params, arguments = maps.Clone(w.settings), map[string]map[string]string{}
+	if len(w.settings) == 0 {
+		return params, arguments
+	}
 	for _, t := range env.Asked(w.names) {
 		for _, o := range t.Args {
 			v, ok := w.settings[o.Name]

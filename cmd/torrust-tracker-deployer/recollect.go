@@ -83,7 +83,8 @@ func (d *deployment) remember(plan *tasks.Plan) {
 		return
 	}
 	files, err := d.looked()
-	if err != nil {
+	young := func(f cache.File) bool { return f.Identity.Exists() && !f.Identity.Settled(r.began) }
+	if err != nil || slices.ContainsFunc(files, young) { // as is the file that was just edited
 		return
 	}
 	_ = r.store.Keep(memo.Memo{

@@ -47,6 +47,9 @@ const commandLine = "the command line"
 // unknownParams complains about values that no param() takes and, on the
 // command line, no argument of a task that is asked for.
 func (l *loader) unknownParams() []environments.Problem {
+	if len(l.evaluation.Params) == 0 {
+		return nil
+	}
 	e := l.evaluation.Environment
 	var params, arguments []string
 	for _, p := range e.Params {
