@@ -30,15 +30,9 @@ func Format(file string, src []byte) ([]byte, error) {
 	if before.foreign != nil {
 		return nil, refused(file, src, *before.foreign)
 	}
-	out := src
-	for range rounds {
-		last := out
-		if out, err = once(file, last); err != nil {
-			return nil, err
-		}
-		if bytes.Equal(out, last) {
-			break
-		}
+	out, err := settle(file, src)
+	if err != nil {
+		return nil, err
 	}
 	after, err := read(file, out)
 	if err != nil {
@@ -53,9 +47,21 @@ func Format(file string, src []byte) ([]byte, error) {
 	return out, nil
 }
 
-// rounds until the layout must have settled: moving a comment may open a
+// rounds in which the layout must have settled: moving a comment may open a
 // line that the next round closes.
 const rounds = 4
+
+// settle formats until nothing changes any more.
+func settle(file string, src []byte) ([]byte, error) {
+	for range rounds {
+		out, err := once(file, src)
+		if err != nil || bytes.Equal(out, src) {
+			return out, err
+		}
+		src = out
+	}
+	return nil, unable(file, "the layout does not settle")
+}
 
 // once formats a file that has been checked.
 func once(file string, src []byte) ([]byte, error) {
