@@ -38,6 +38,7 @@ func (p *program) commands() []*cobra.Command {
 		p.sshCommand(),
 		p.execCommand(),
 		p.logsCommand(),
+		p.cacheCommand(),
 		p.createCommand(),
 		p.validateCommand(),
 		p.checkCommand(),
