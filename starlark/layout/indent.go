@@ -30,13 +30,13 @@ func spaces(file string, src []byte) ([]byte, error) {
 				starts[branch.ElsePos.Line] = true
 			}
 		}
-		if c := n.Comments(); c != nil {
-			for _, x := range c.Before {
-				starts[x.Start.Line] = true
-			}
-		}
 		return true
 	})
+	for _, c := range eval.Comments(src) {
+		if c.Alone {
+			starts[int32(c.Line)] = true
+		}
+	}
 	lines := bytes.SplitAfter(src, []byte("\n"))
 	for i, line := range lines {
 		if starts[int32(i+1)] {

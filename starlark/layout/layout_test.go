@@ -33,6 +33,7 @@ func TestFormat(t *testing.T) {
 		"broken":   {"f(\n a=1,\n b=2)", "f(\n    a = 1,\n    b = 2,\n)\n"},
 		"comments": {"# one\n\n#two\nx=1#three\n# four", "# one\n\n#two\nx = 1  #three\n# four\n"},
 		"windows":  {"x=1\r\ny=2\r\n", "x = 1\ny = 2\n"},
+		"tail":     {"def f():\n\tg()\n\t# tail\nx=1\n", "def f():\n    g()\n    # tail\n\nx = 1\n"},
 		"tabs":     {"def f(x):\n\t# one\n\tif x:\n\t\treturn \"\"\"a\n\tb\"\"\"\n\telse:\n        \treturn 1\n", "def f(x):\n    # one\n    if x:\n        return \"\"\"a\n\tb\"\"\"\n    else:\n        return 1\n"},
 	} {
 		out, err := layout.Format("e.star", []byte(c.in))

@@ -53,7 +53,7 @@ func (f *file) silences() {
 			continue
 		}
 		about := c.Line
-		for c.Alone && about < len(lines) && blank(lines[about-1]) {
+		for about < len(lines) && blank(lines[about-1]) {
 			about++
 		}
 		for code := range strings.SplitSeq(m[1], ",") {

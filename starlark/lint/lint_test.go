@@ -168,6 +168,12 @@ service(name = "a", image = "a:1", ports = [publish(80)])`, `4:5 closed-port; 6:
         tcp(80),
         tcp(81),
     ])`, `9:9 idle-port`},
+		{"silenced above the call", `# lint: ignore idle-port
+firewall(
+    name = "edge",
+    host = web,
+    allow = [tcp(80)],
+)`, ``},
 		{"two codes and a text that is no comment", `# lint: ignore unpinned-image, closed-port
 service(name = "a", image = "a", ports = [publish(80)])
 x = """
