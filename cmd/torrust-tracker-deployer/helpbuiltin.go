@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/torrust/tracker-deployer/builtins"
 	"github.com/torrust/tracker-deployer/starlark/reference"
@@ -116,7 +117,11 @@ func (q parameterHelp) kind() string {
 	return text + " = " + q.Default
 }
 
-// signature writes a call with the names of its parameters and their defaults.
+// broad is how many characters a signature may have in a line.
+const broad = 100
+
+// signature writes a call with the names of its parameters and their defaults,
+// in a line each where they do not fit in one.
 func signature(name string, list []builtins.Parameter) string {
 	var parts []string
 	for _, q := range list {
@@ -126,5 +131,9 @@ func signature(name string, list []builtins.Parameter) string {
 			parts = append(parts, q.Name+" = "+q.Default)
 		}
 	}
-	return name + "(" + strings.Join(parts, ", ") + ")"
+	line := name + "(" + strings.Join(parts, ", ") + ")"
+	if utf8.RuneCountInString(line) > broad {
+		return name + "(\n    " + strings.Join(parts, ",\n    ") + ")"
+	}
+	return line
 }

@@ -2,6 +2,7 @@ package lint
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.starlark.net/syntax"
@@ -19,16 +20,24 @@ func missingFileDoc(c *checker, f *file) {
 		}
 		c.find(environments.Problem{Position: f.at(f.tree.Stmts[0]), Message: "the file has no doc", Hint: hint})
 	}
+	if f.Entry || f.tests() {
+		return
+	}
 	for _, s := range f.tree.Stmts {
 		d, ok := s.(*syntax.DefStmt)
-		if !ok || f.Entry || strings.HasPrefix(d.Name.Name, "_") || strings.HasPrefix(d.Name.Name, "test_") {
-			continue
-		}
-		if docstring(d.Body) == "" {
+		if ok && !strings.HasPrefix(d.Name.Name, "_") && docstring(d.Body) == "" {
 			c.find(environments.Problem{Position: f.at(d.Name), Message: fmt.Sprintf("function %q has no doc", d.Name.Name),
 				Hint: `start its body with a text: """What it does."""`})
 		}
 	}
+}
+
+// tests reports whether a file holds tests: what it defines is for itself.
+func (f *file) tests() bool {
+	return slices.ContainsFunc(f.tree.Stmts, func(s syntax.Stmt) bool {
+		d, ok := s.(*syntax.DefStmt)
+		return ok && strings.HasPrefix(d.Name.Name, "test_")
+	})
 }
 
 // documented reports whether environment(…) has a doc.

@@ -194,10 +194,12 @@ def site():
 	}
 }
 
-// Functions of a library need a doc, those of an environment file do not.
+// Functions of a library need a doc, those of an environment file or beside
+// tests do not.
 func TestLibraries(t *testing.T) {
 	findings := check(t, scaffold+`load("//lib/a.star", "site")`+"\nsite()\n", map[string]string{
-		"lib/a.star": "def site():\n    pass\ndef _own():\n    pass\n",
+		"lib/a.star":      "def site():\n    pass\ndef _own():\n    pass\n",
+		"lib/a_test.star": "\"Doc.\"\ndef machine():\n    pass\ndef test_site():\n    machine()\n",
 	})
 	var got []string
 	for _, f := range findings {

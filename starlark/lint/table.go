@@ -33,7 +33,7 @@ data_size = "10GiB"
 		},
 		{
 			Code: "missing-doc", Summary: "a file, a function of a library, a task, a group or a parameter does not say what it is for",
-			Why: "list, help and completion show these texts to people who have not read the file. In an environment file the doc of environment(…) will do in place of a text at its start, and its functions need none.",
+			Why: "list, help and completion show these texts to people who have not read the file. In an environment file the doc of environment(…) will do in place of a text at its start. Its functions need none, nor do those of a file with tests.",
 			Bad: `"""A task of mine."""
 task(name = "pages", run = ["./render.sh"])
 `,
