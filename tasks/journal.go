@@ -204,5 +204,8 @@ func (j *Journal) Sync() error {
 	return j.file.Sync()
 }
 
-// Close releases the lock.
-func (j *Journal) Close() error { return j.file.Close() }
+// Close releases the lock, also where a child that is just being started still
+// has a copy of the file.
+func (j *Journal) Close() error {
+	return errors.Join(unix.Flock(int(j.file.Fd()), unix.LOCK_UN), j.file.Close())
+}
