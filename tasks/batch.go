@@ -197,15 +197,27 @@ func (r *run) apply(ctx context.Context, host string, ops []hosts.Operation, pro
 	return results, err
 }
 
-// disown strikes a removed thing off the manifest.
+// disown strikes a removed thing off the manifest, and earlier names of one
+// that has taken over what they owned.
 func (r *run) disown(j job) []hosts.Operation {
-	o, ok := j.step.node.Resource.(orphan)
-	if !ok {
-		return nil
+	op := hosts.Own{Environment: r.engine.ID, Name: r.engine.Name, Set: map[string]hosts.Owned{}}
+	strike := func(id string, rest hosts.Owned, some bool) {
+		if some {
+			op.Set[id] = rest
+		} else {
+			op.Drop = append(op.Drop, id)
+		}
 	}
-	op := hosts.Own{Environment: r.engine.ID, Name: r.engine.Name, Drop: []string{o.id}}
-	if rest, ok := o.remains(); ok {
-		op.Drop, op.Set = nil, map[string]hosts.Owned{o.id: rest}
+	if o, ok := j.step.node.Resource.(orphan); ok {
+		rest, some := o.remains()
+		strike(o.id, rest, some)
+	}
+	for _, old := range j.change.takes {
+		rest, some := j.change.leaves(r.manifest(j.step.Host).Owned[old])
+		strike(old, rest, some)
+	}
+	if len(op.Set)+len(op.Drop) == 0 {
+		return nil
 	}
 	return []hosts.Operation{op}
 }

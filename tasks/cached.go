@@ -25,7 +25,7 @@ func (p *planner) lookAtFiles(nodes []*Node) (end func()) {
 		if _, ok := n.Action.(Cacheable); !ok {
 			continue
 		}
-		if r := p.engine.Records.Record(n.ID); r != nil {
+		if r := p.engine.Records.recordOf(n); r != nil {
 			p.records[n.ID] = r
 			list = append(list, r)
 		}
@@ -222,7 +222,7 @@ func (r *run) actionNode(ctx context.Context, s *Step) {
 	scope := r.scope(ctx, true)
 	recipe, err := r.recipe(scope, s.node)
 	if err == nil && recipe != nil && s.Maybe {
-		if v := r.engine.Files.Check(recipe, r.engine.Records.Record(s.Node)); len(v.Differences) == 0 {
+		if v := r.engine.Files.Check(recipe, r.engine.Records.recordOf(s.node)); len(v.Differences) == 0 {
 			r.made(s.Node)
 			r.finish(ctx, s.Node, ActNone, 0, nil)
 			return

@@ -68,6 +68,9 @@ type Change struct {
 	// Owned is put in the manifest before Operations are carried out; nil
 	// for a node that leaves nothing of its own behind.
 	Owned *hosts.Owned `json:"-"`
+	// takes are earlier names of the node, which the manifest still lists and
+	// which are struck off after Operations.
+	takes []string
 	// Operations are carried out in order.
 	Operations []hosts.Operation `json:"-"`
 	// Outputs is what refs to the node answer afterwards. A value that only

@@ -439,5 +439,5 @@ func (r *run) intend(steps ...*Step) error {
 // done.
 func (r *run) diffAt(ctx context.Context, s *Step) (Change, error) {
 	c, err := s.node.Resource.Diff(r.scope(ctx, true), r.factsOf(s.Host))
-	return r.listed(s.Host, s.Node, c), err
+	return r.listed(s.node, c), err
 }

@@ -37,7 +37,8 @@ type Node struct {
 	Stage    Stage
 	Host     string // the host it lives on or runs on, "" = the operator's computer
 	Position environments.Position
-	Doc      string // one line for people, "" = none
+	Doc      string   // one line for people, "" = none
+	Was      []string // ids that it had before, see renamed()
 	Edges    []Edge
 
 	Machine  *environments.Host
@@ -88,9 +89,10 @@ type Surroundings struct {
 
 // A Graph is a frozen set of nodes without cycles.
 type Graph struct {
-	nodes map[string]*Node
-	order []string // topological; among equals in the order of declaration
-	users map[string][]string
+	nodes   map[string]*Node
+	order   []string // topological; among equals in the order of declaration
+	renamed []*Node  // those that had another id before
+	users   map[string][]string
 }
 
 // NewGraph checks that ids are unique, that edges lead somewhere and that
@@ -103,6 +105,9 @@ func NewGraph(nodes []*Node) (*Graph, error) {
 			return nil, fmt.Errorf("%s is declared twice: at %s and at %s", n.ID, first.Position, n.Position)
 		}
 		g.nodes[n.ID], rank[n.ID] = n, i
+		if len(n.Was) > 0 {
+			g.renamed = append(g.renamed, n)
+		}
 	}
 	needs := make(map[string]int, len(nodes))
 	for _, n := range nodes {

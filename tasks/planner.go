@@ -1,9 +1,11 @@
 package tasks
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/torrust/tracker-deployer/environments"
@@ -171,7 +173,7 @@ func (p *planner) change(scope *Scope, n *Node) (Change, error) {
 	c, err := n.Resource.Diff(scope, p.factsOf(n.Host))
 	unknown, ok := errors.AsType[*Unknown](err)
 	if !ok {
-		return p.listed(n.Host, n.ID, c), err
+		return p.listed(n, c), err
 	}
 	if s.State == StateAbsent || c.Act == ActCreate {
 		return Change{Act: ActCreate, Reason: unknown.Error()}, nil
@@ -208,7 +210,7 @@ func (p *planner) assemble(machines []environments.Host, todo []*Node) (*Plan, e
 		s := p.status[h.Name]
 		plan.Hosts = append(plan.Hosts, PlanHost{Host: h.Name, State: s.State, Reason: s.Reason})
 		if p.selection.Full {
-			plan.Steps = append(plan.Steps, orphans(h.Name, p.manifest(h.Name), p.graph)...)
+			plan.Steps = append(plan.Steps, p.orphans(h.Name)...)
 		}
 	}
 	for _, n := range todo {
@@ -240,24 +242,30 @@ func (e *UnmetError) Error() string {
 // Hint says how to get it.
 func (e *UnmetError) Hint() string { return "run it without --only" }
 
-// orphans returns a step for each thing that the manifest lists and the graph
-// does not declare. What has nothing left but data is kept until it is pruned
-// by name.
-func orphans(host string, m hosts.Manifest, g *Graph) []Step {
-	var steps []Step
-	ids := make([]string, 0, len(m.Owned))
-	for id := range m.Owned {
-		ids = append(ids, id)
+// orphans returns a step for each thing that the manifest of a host lists and
+// the graph does not declare. What has nothing left but data is kept until it
+// is pruned by name; what something else owns now is left to that.
+func (p *planner) orphans(host string) []Step {
+	m := p.manifest(host)
+	var owned hosts.Owned // by what is declared
+	for _, s := range p.steps {
+		if o := s.Owned; o != nil && s.Host == host {
+			owned.Paths, owned.Units = append(owned.Paths, o.Paths...), append(owned.Units, o.Units...)
+			owned.Services, owned.Table = append(owned.Services, o.Services...), cmp.Or(o.Table, owned.Table)
+		}
 	}
-	slices.Sort(ids)
-	for _, id := range ids {
-		if n, ok := g.nodes[id]; ok && n.Host == host {
+	var steps []Step
+	for _, id := range slices.Sorted(maps.Keys(m.Owned)) {
+		if n, ok := p.graph.nodes[id]; ok && n.Host == host || p.graph.renamedTo(id, host) {
 			continue
 		}
 		o := orphan{id: id, owned: m.Owned[id]}
 		if !o.live() {
 			continue
 		}
+		data := o.owned.Data
+		o.owned = without(o.owned, owned)
+		o.owned.Data = data
 		n := &Node{ID: id, Stage: StageRun, Host: host, Resource: o}
 		c, _ := o.Diff(nil, nil) // an orphan needs neither to know what to remove
 		steps = append(steps, Step{Node: id, Host: host, Stage: n.Stage, Change: c, node: n})

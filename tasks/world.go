@@ -235,14 +235,15 @@ func (w *world) answered(host string, q hosts.Query) bool {
 
 // listed makes a change of a node that is as declared but that its machine's
 // manifest does not list: what is not listed could not be removed later.
-func (w *world) listed(host, node string, c Change) Change {
+func (w *world) listed(n *Node, c Change) Change {
 	if c.Act == "" {
 		c.Act = ActNone
 	}
-	if c.Act != ActNone || c.Owned == nil || w.machine(host) == nil {
+	c = w.moved(n, c)
+	if c.Act != ActNone || c.Owned == nil || w.machine(n.Host) == nil {
 		return c
 	}
-	if !reflect.DeepEqual(w.manifest(host).Owned[node], *c.Owned) {
+	if !reflect.DeepEqual(w.manifest(n.Host).Owned[n.ID], *c.Owned) {
 		c.Act, c.Reason = ActUpdate, "the machine's manifest does not list it"
 	}
 	return c

@@ -32,7 +32,7 @@ var effects = strings.Fields("os os/exec os/signal os/user net net/http net/rpc 
 var allowed = map[string]rule{
 	"environments": {third: "github.com/pelletier/go-toml/v2 go.yaml.in/yaml/v3"},
 	"templates":    {},
-	"builtins":     {ours: "environments", third: "go.starlark.net/"},
+	"builtins":     {ours: "environments", third: "go.starlark.net/ github.com/pelletier/go-toml/v2 go.yaml.in/yaml/v3"},
 
 	"starlark/eval": {ours: "builtins environments starlark/lib", third: "go.starlark.net/ github.com/bmatcuk/doublestar/v4", effects: "os"},
 	"starlark/lib":  {},

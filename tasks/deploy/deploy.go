@@ -68,6 +68,7 @@ func Graph(env *environments.Environment, o Options) (*tasks.Graph, error) {
 	for _, g := range env.Groups {
 		b.group(g)
 	}
+	b.renames()
 	return tasks.NewGraph(b.nodes)
 }
 
