@@ -53,13 +53,12 @@ type Engine struct {
 	// started, until the context's deadline or the machine's death.
 	Connect func(ctx context.Context, host environments.Host, s Status, progress func(string)) (hosts.Machine, error)
 
-	Secrets   Secrets
-	Records   Records
-	Journal   *Journal          // nil: nothing is executed
-	Files     *cache.Tree       // of the project; nil: every action runs
-	Force     bool              // named targets run also where nothing has changed
-	Arguments map[string]string // of the tasks that are run
-	Observe   func(Event)       // nil discards events; called from one goroutine at a time
+	Secrets Secrets
+	Records Records
+	Journal *Journal    // nil: nothing is executed
+	Files   *cache.Tree // of the project; nil: every action runs
+	Force   bool        // named targets run also where nothing has changed
+	Observe func(Event) // nil discards events; called from one goroutine at a time
 
 	Parallel  int             // local actions at a time; 0 = 4
 	KeepGoing bool            // a failure drops only what depends on it

@@ -29,6 +29,7 @@ type world struct {
 	asked    map[string]map[string]hosts.Query // by host and key
 	outputs  map[string]map[string]string
 	changed  map[string]bool
+	made     map[string]bool          // nodes that answer Made
 	verdicts map[string]cache.Verdict // on actions that were found as recorded
 	passed   []cache.File             // where their tools are not
 }
@@ -37,7 +38,7 @@ func newWorld(e *Engine) *world {
 	return &world{
 		engine: e, status: map[string]Status{}, machines: map[string]hosts.Machine{},
 		facts: map[string]hosts.Facts{}, asked: map[string]map[string]hosts.Query{},
-		outputs: map[string]map[string]string{}, changed: map[string]bool{}, verdicts: map[string]cache.Verdict{},
+		outputs: map[string]map[string]string{}, changed: map[string]bool{}, verdicts: map[string]cache.Verdict{}, made: map[string]bool{},
 	}
 }
 
@@ -73,14 +74,16 @@ func (w *world) scope(ctx context.Context, create bool) *Scope {
 		Outputs: func(node, attribute string) (string, bool) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
+			if attribute == Made {
+				return "", w.made[node]
+			}
 			v, ok := w.outputs[node][attribute]
 			return v, ok
 		},
 		Secret: func(name string) (string, error) {
 			return w.engine.Secrets.Value(ctx, name, create)
 		},
-		MAC:       func(data []byte) (string, error) { return w.engine.Secrets.MAC(data, create) },
-		Arguments: w.engine.Arguments,
+		MAC: func(data []byte) (string, error) { return w.engine.Secrets.MAC(data, create) },
 		Changed: func(node string) bool {
 			w.mu.Lock()
 			defer w.mu.Unlock()
@@ -110,6 +113,13 @@ func (w *world) setOutputs(node string, outputs map[string]string) {
 	for k, v := range outputs {
 		w.outputs[node][k] = v
 	}
+}
+
+// setMade notes that what a node makes is there.
+func (w *world) setMade(node string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.made[node] = true
 }
 
 func (w *world) setChanged(node string) {

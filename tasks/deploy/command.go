@@ -85,16 +85,13 @@ func (c *command) because(ctx context.Context, program string, err error) error 
 func (c *command) lookup(s *tasks.Scope) environments.Lookup {
 	return func(leaf environments.Value) (string, error) {
 		if leaf.Kind == environments.Argument {
-			return c.argument(s, leaf.Name)
+			return c.argument(leaf.Name)
 		}
 		return s.Lookup(leaf)
 	}
 }
 
-func (c *command) argument(s *tasks.Scope, name string) (string, error) {
-	if v, ok := s.Arguments[name]; ok {
-		return v, nil
-	}
+func (c *command) argument(name string) (string, error) {
 	for _, o := range c.task.Args {
 		if v := cmp.Or(o.Value, o.Default); o.Name == name && v != nil {
 			return *v, nil
@@ -162,7 +159,7 @@ func (c *command) Recipe(s *tasks.Scope) (*cache.Recipe, error) {
 		r.Facts = append(r.Facts, f)
 	}
 	for _, o := range t.Args {
-		v, err := c.argument(s, o.Name)
+		v, err := c.argument(o.Name)
 		if err != nil {
 			return nil, err
 		}
