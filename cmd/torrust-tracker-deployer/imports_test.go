@@ -79,7 +79,8 @@ var allowed = map[string]rule{
 		third:   "github.com/google/go-containerregistry/ golang.org/x/crypto/ssh golang.org/x/sync/ golang.org/x/sys/unix",
 		effects: "net net/http os os/exec syscall",
 	},
-	"internal/canary": {effects: "os"},
+	"internal/adversary": {effects: "os os/exec syscall"},
+	"internal/canary":    {effects: "os"},
 	"internal/check": {
 		ours:    "environments starlark/eval tasks/hosts/simulated tasks/vault/durable",
 		third:   "github.com/aymanbagabas/go-udiff github.com/rogpeppe/go-internal/",
@@ -89,7 +90,7 @@ var allowed = map[string]rule{
 	"internal/ptrace/exectrace": {ours: "internal/ptrace", effects: "os os/exec"},
 
 	"internal/demo":  {ours: "internal/lab", effects: "net net/http os os/exec"},
-	"internal/bench": {ours: "internal/lab", effects: "net os os/exec os/signal syscall"},
+	"internal/bench": {ours: "internal/adversary internal/lab", effects: "net os os/exec os/signal syscall"},
 	".":              {ours: "internal/lab internal/demo internal/bench", third: "github.com/magefile/mage/", effects: "os os/exec net net/http"},
 }
 
