@@ -25,6 +25,13 @@ func readConfig() Builtin {
 // the parsers recurse, and this bounds how deep.
 const maxConfig = 2 << 20
 
+// deepest nesting of a configuration file, and how many values its aliases
+// may make of it.
+const (
+	deepest    = 64
+	mostValues = 1_000_000
+)
+
 // decoders are the formats by the ending of a file's name.
 var decoders = map[string]func([]byte) (starlark.Value, *fault){
 	".json": decodeJSON, ".toml": decodeTOML, ".yaml": decodeYAML, ".yml": decodeYAML,
