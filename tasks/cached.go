@@ -16,7 +16,7 @@ import (
 // identities of all files that the records of nodes name. Planning is about
 // that moment, which ends with the returned function.
 func (p *planner) lookAtFiles(nodes []*Node) (end func()) {
-	p.records = map[string]*cache.Record{}
+	p.records = make(map[string]*cache.Record, len(nodes))
 	if p.engine.Files == nil {
 		return func() {}
 	}
@@ -80,7 +80,8 @@ func (p *planner) judge(n *Node, recipe *cache.Recipe, open error) (Change, erro
 	}
 	p.verdicts[n.ID] = v
 	p.pass(recipe.Tools)
-	return Change{Act: ActNone, Outputs: map[string]string{Made: ""}}, nil
+	p.setMade(n.ID)
+	return Change{Act: ActNone}, nil
 }
 
 // makes notes what an action that is going to run makes anew.
@@ -89,7 +90,7 @@ func (p *planner) makes(recipe *cache.Recipe, act Act) {
 		return
 	}
 	for _, out := range recipe.Outputs {
-		p.made[path.Clean(out)] = true
+		p.anew[path.Clean(out)] = true
 	}
 }
 
@@ -98,7 +99,7 @@ func (p *planner) makes(recipe *cache.Recipe, act Act) {
 func (p *planner) remade(list []cache.Difference) bool {
 	for _, d := range list {
 		at := path.Clean(d.Input)
-		for !p.made[at] {
+		for !p.anew[at] {
 			if at = path.Dir(at); at == "." || at == "/" {
 				return false
 			}
@@ -223,7 +224,7 @@ func (r *run) actionNode(ctx context.Context, s *Step) {
 	recipe, err := r.recipe(scope, s.node)
 	if err == nil && recipe != nil && s.Maybe {
 		if v := r.engine.Files.Check(recipe, r.engine.Records.recordOf(s.node)); len(v.Differences) == 0 {
-			r.made(s.Node)
+			r.setMade(s.Node)
 			r.finish(ctx, s.Node, ActNone, 0, nil)
 			return
 		}
@@ -262,12 +263,9 @@ func (r *run) act(ctx context.Context, s *Step, scope *Scope, recipe *cache.Reci
 		}
 		r.noted(s.Node)
 	}
-	r.made(s.Node)
+	r.setMade(s.Node)
 	return nil
 }
-
-// made notes that what a node makes is there.
-func (r *run) made(id string) { r.setOutputs(id, map[string]string{Made: ""}) }
 
 // local reports whether the work on a step stays on the operator's computer:
 // its frames are not waited for.

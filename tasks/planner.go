@@ -19,7 +19,7 @@ import (
 // caller closes the plan.
 func (e *Engine) Plan(ctx context.Context, g *Graph, s Selection) (*Plan, error) {
 	w := newWorld(e)
-	p := &planner{world: w, graph: g, selection: s, steps: map[string]*Step{}, tools: map[string]bool{}, made: map[string]bool{}}
+	p := &planner{world: w, graph: g, selection: s, tools: map[string]bool{}, anew: map[string]bool{}}
 	plan, err := p.plan(ctx)
 	if err != nil {
 		w.close()
@@ -35,7 +35,7 @@ type planner struct {
 	steps     map[string]*Step
 	records   map[string]*cache.Record // of the actions that are planned
 	tools     map[string]bool          // that were found
-	made      map[string]bool          // paths that actions are going to make anew
+	anew      map[string]bool          // paths that actions are going to make anew
 }
 
 func (p *planner) plan(ctx context.Context) (*Plan, error) {
@@ -43,12 +43,13 @@ func (p *planner) plan(ctx context.Context) (*Plan, error) {
 	if err := p.lookAll(ctx, machines); err != nil {
 		return nil, err
 	}
-	var todo []*Node
+	todo := make([]*Node, 0, len(p.selection.Nodes))
 	for _, id := range p.graph.order {
 		if p.selection.Nodes[id] {
 			todo = append(todo, p.graph.nodes[id])
 		}
 	}
+	p.steps = make(map[string]*Step, len(todo))
 	defer p.lookAtFiles(todo)()
 	scope := p.scope(ctx, false)
 	for round := todo; len(round) > 0; {
@@ -120,7 +121,8 @@ func isUnknown(err error) bool {
 
 // diff plans the nodes whose answers are there and returns the others.
 func (p *planner) diff(scope *Scope, nodes []*Node) (rest []*Node, err error) {
-	for _, n := range nodes {
+	steps := make([]Step, len(nodes)) // in one piece
+	for i, n := range nodes {
 		if !p.ready(scope, n) {
 			rest = append(rest, n)
 			continue
@@ -130,13 +132,14 @@ func (p *planner) diff(scope *Scope, nodes []*Node) (rest []*Node, err error) {
 			return nil, &NodeError{n.ID, n.Position, err}
 		}
 		if n.Action != nil && p.selection.Only && !p.selection.Wanted[n.ID] {
-			c.Outputs = map[string]string{Made: ""} // as it is, since it is not going to run
+			p.setMade(n.ID) // as it is, since it is not going to run
 		}
 		p.setOutputs(n.ID, c.Outputs)
 		if c.Act != ActNone && c.Act != ActRun {
 			p.setChanged(n.ID)
 		}
-		p.steps[n.ID] = &Step{Node: n.ID, Host: n.Host, Stage: n.Stage, Position: n.Position, Change: c, node: n}
+		steps[i] = Step{Node: n.ID, Host: n.Host, Stage: n.Stage, Position: n.Position, Change: c, node: n}
+		p.steps[n.ID] = &steps[i]
 	}
 	return rest, nil
 }
@@ -204,7 +207,7 @@ func machineChange(s Status) Change {
 func (p *planner) assemble(machines []environments.Host, todo []*Node) (*Plan, error) {
 	plan := &Plan{
 		Format: 1, Environment: p.engine.Name, ID: p.engine.ID,
-		Targets: p.selection.Targets, Hosts: []PlanHost{}, Steps: []Step{}, world: p.world,
+		Targets: p.selection.Targets, Hosts: []PlanHost{}, Steps: make([]Step, 0, len(todo)), world: p.world,
 	}
 	for _, h := range machines {
 		s := p.status[h.Name]

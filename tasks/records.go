@@ -157,7 +157,8 @@ func (r *Records) scan(data []byte) (scanned, error) {
 		return scanned{}, fmt.Errorf("the records have format %d, this program reads up to %d", format, journalFormat)
 	}
 	found := scanned{good: headSize}
-	sizes := map[string]int{}
+	r.expect(len(s) / usual)
+	sizes := make(map[string]int, len(s)/usual)
 	for found.good < len(s) {
 		f, n, ok := nextFrame(s[found.good:], data[found.good:])
 		if !ok {
@@ -171,6 +172,16 @@ func (r *Records) scan(data []byte) (scanned, error) {
 		r.add(f)
 	}
 	return found, nil
+}
+
+// usual is the size of a frame that is to be expected, in bytes: that of the
+// record of a task with an input and an output.
+const usual = 512
+
+// expect makes room for n nodes.
+func (r *Records) expect(n int) {
+	r.Durations, r.Ended = make(map[string]time.Duration, n), make(map[string]time.Time, n)
+	r.tasks = make(map[string]recorded, n)
 }
 
 // formatOf returns the format in the head; false where there is no good head.

@@ -17,10 +17,16 @@ type Tree struct {
 	buffers buffers
 
 	lock    sync.Mutex
-	look    map[string]Identity // while a look goes on, nil otherwise
-	began   time.Time           // when the look began
+	look    map[string]*seenAt // while a look goes on, nil otherwise
+	began   time.Time          // when the look began
 	digests map[string]digested
 	places  map[string]place
+}
+
+// A seenAt is what a look found at a path.
+type seenAt struct {
+	identity Identity
+	known    bool
 }
 
 // A digested file was read at a time.
@@ -52,26 +58,26 @@ func Open(root, path string) (*Tree, error) {
 // checks before that are about one moment.
 func (t *Tree) Look(records []*Record) (end func()) {
 	began := time.Now()
-	var keys []string
-	seen := map[string]bool{}
+	keys := make([]string, 0, 2*len(records))
+	seen := make(map[string]struct{}, 2*len(records))
 	for _, r := range records {
 		for f := range r.Files {
-			if key := f.key(); !seen[key] {
-				seen[key] = true
+			key := f.key()
+			if _, ok := seen[key]; !ok {
+				seen[key] = struct{}{}
 				keys = append(keys, key)
 			}
 		}
 	}
-	found := make([]Identity, len(keys))
-	known := make([]bool, len(keys))
+	found := make([]seenAt, len(keys))
 	inParallel(len(keys), 64, func(i int) {
 		id, err := t.ask(keys[i])
-		found[i], known[i] = id, err == nil // who needs it asks again and gets the error
+		found[i] = seenAt{id, err == nil} // who needs another one asks again and gets the error
 	})
-	look := make(map[string]Identity, len(keys))
+	look := make(map[string]*seenAt, len(keys))
 	for i, key := range keys {
-		if known[i] {
-			look[key] = found[i]
+		if found[i].known {
+			look[key] = &found[i]
 		}
 	}
 	t.lock.Lock()
@@ -117,10 +123,10 @@ func inParallel(n, chunk int, do func(i int)) {
 func (t *Tree) identity(path string, follow bool) (Identity, error) {
 	key := keyOf(path, follow)
 	t.lock.Lock()
-	id, ok := t.look[key]
+	seen := t.look[key]
 	t.lock.Unlock()
-	if ok {
-		return id, nil
+	if seen != nil {
+		return seen.identity, nil
 	}
 	id, err := t.ask(key)
 	if err != nil {
@@ -129,7 +135,7 @@ func (t *Tree) identity(path string, follow bool) (Identity, error) {
 	t.lock.Lock()
 	defer t.lock.Unlock()
 	if t.look != nil {
-		t.look[key] = id
+		t.look[key] = &seenAt{id, true}
 	}
 	return id, nil
 }
