@@ -98,7 +98,7 @@ type Graph struct {
 // NewGraph checks that ids are unique, that edges lead somewhere and that
 // there is no cycle, and freezes the nodes.
 func NewGraph(nodes []*Node) (*Graph, error) {
-	g := &Graph{nodes: make(map[string]*Node, len(nodes)), users: make(map[string][]string)}
+	g := &Graph{nodes: make(map[string]*Node, len(nodes)), order: make([]string, 0, len(nodes)), users: make(map[string][]string)}
 	rank := make(map[string]int, len(nodes))
 	for i, n := range nodes {
 		if first, ok := g.nodes[n.ID]; ok {
@@ -110,9 +110,13 @@ func NewGraph(nodes []*Node) (*Graph, error) {
 		}
 	}
 	needs := make(map[string]int, len(nodes))
-	for _, n := range nodes {
+	sorted := true // every node comes after what it needs, as where only handles are passed
+	for i, n := range nodes {
+		g.order = append(g.order, n.ID)
 		for _, e := range n.Edges {
-			if _, ok := g.nodes[e.To]; !ok {
+			to, ok := rank[e.To]
+			sorted = sorted && to < i
+			if !ok {
 				return nil, fmt.Errorf("%s: %s: %s refers to %q, which nothing declares", n.Position, n.ID, e.Field, e.To)
 			}
 			// A second edge to the same node finds n last in its list.
@@ -122,6 +126,10 @@ func NewGraph(nodes []*Node) (*Graph, error) {
 			}
 		}
 	}
+	if sorted {
+		return g, nil
+	}
+	g.order = g.order[:0]
 	ready := &rankHeap{rank: rank}
 	for _, n := range nodes {
 		if needs[n.ID] == 0 {
