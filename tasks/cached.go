@@ -186,6 +186,7 @@ func (r *run) keepVerified() error {
 	if len(frames) == 0 {
 		return nil
 	}
+	r.learned = append(r.learned, frames...)
 	return r.engine.Journal.append(frames...)
 }
 
@@ -258,10 +259,11 @@ func (r *run) act(ctx context.Context, s *Step, scope *Scope, recipe *cache.Reci
 		if err := r.engine.Files.Seal(rec, recipe); err != nil {
 			return err
 		}
-		if err := r.engine.Journal.append(r.recordFrame(s.Node, rec, time.Since(start), now())); err != nil {
+		f := r.recordFrame(s.Node, rec, time.Since(start), now())
+		if err := r.engine.Journal.append(f); err != nil {
 			return fmt.Errorf("the journal: %w", err)
 		}
-		r.noted(s.Node)
+		r.noted(f)
 	}
 	r.setMade(s.Node)
 	return nil

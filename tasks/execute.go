@@ -86,9 +86,16 @@ func (r *run) nothing() {
 	}
 }
 
-// settle closes what an earlier run left half-done and this one found as
-// declared, and waits until what was written is on disk.
+// settle lets the engine know what was learned about tasks, closes what an
+// earlier run left half-done and this one found as declared, and waits until
+// what was written is on disk.
 func (r *run) settle(something bool) {
+	if r.engine.Records.tasks == nil {
+		r.engine.Records = newRecords()
+	}
+	for _, f := range r.learned {
+		r.engine.Records.add(f)
+	}
 	if r.engine.Journal == nil {
 		return
 	}
@@ -130,6 +137,7 @@ type run struct {
 	local    readyHeap           // ready actions and machines
 	occupied int                 // actions and machines that are worked on
 	records  map[string]bool     // whose outcome is written already
+	learned  []frame             // about tasks, for the engine's next plan
 	running  int
 	summary  Summary
 	first    error
@@ -259,10 +267,11 @@ func (r *run) finish(ctx context.Context, id string, act Act, took time.Duration
 }
 
 // noted says that the outcome of a node is in the journal already.
-func (r *run) noted(id string) {
+func (r *run) noted(f frame) {
 	r.lock.Lock()
 	defer r.lock.Unlock()
-	r.records[id] = true
+	r.records[f.Nodes[0]] = true
+	r.learned = append(r.learned, f)
 }
 
 // record writes the outcome of a node to the journal.
@@ -274,7 +283,13 @@ func (r *run) record(s *Step, took time.Duration, err error) {
 	if s.local() {
 		write = r.engine.Journal.append
 	}
-	werr := write(frame{Kind: frameOutcome, Nodes: []string{s.Node}, OK: err == nil, Took: took, At: now()})
+	f := frame{Kind: frameOutcome, Nodes: []string{s.Node}, OK: err == nil, Took: took, At: now()}
+	if err != nil && s.local() {
+		r.lock.Lock()
+		r.learned = append(r.learned, frame{Kind: frameIntent, Nodes: f.Nodes}) // it is not done
+		r.lock.Unlock()
+	}
+	werr := write(f)
 	if werr != nil {
 		r.lock.Lock()
 		defer r.lock.Unlock()

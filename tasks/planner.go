@@ -219,7 +219,7 @@ func (p *planner) assemble(machines []environments.Host, todo []*Node) (*Plan, e
 	for _, n := range todo {
 		step := p.steps[n.ID]
 		if p.selection.Only && !p.selection.Wanted[n.ID] {
-			if step.Act != ActNone && (step.Act != ActRun || len(step.Fields) > 0) {
+			if step.Act != ActNone && (step.Act != ActRun || len(step.Fields) > 0 || step.Reason != "") {
 				return nil, &UnmetError{Node: n.ID, Act: step.Act, Reason: step.Reason}
 			}
 			continue

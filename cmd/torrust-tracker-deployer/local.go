@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os/exec"
 	"syscall"
@@ -42,7 +41,7 @@ func (d *deployment) runLocally(ctx context.Context, argv, env []string, output 
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // there may be nobody left
 	}
 	if errors.Is(err, exec.ErrWaitDelay) {
-		return fmt.Errorf("it has ended and left a process behind that keeps its output open")
+		return errors.New("it has ended and left a process behind that keeps its output open")
 	}
 	return err
 }

@@ -101,9 +101,12 @@ func (b *builder) index() error {
 			b.makers[out] = t.Name
 		}
 	}
-	for out, name := range b.makers {
-		if outer := b.makerOf(path.Dir(out)); outer != "" && outer != name && strings.Contains(out, "/") {
-			return fmt.Errorf("%s: task %q: output %q is inside of what task %q makes", b.tasks[name].Position, name, out, outer)
+	for _, t := range b.env.Tasks {
+		for _, out := range t.Outputs {
+			outer := b.makerOf(path.Dir(path.Clean(out)))
+			if t.Host == "" && outer != "" && outer != t.Name {
+				return fmt.Errorf("%s: task %q: output %q is inside of what task %q makes", t.Position, t.Name, out, outer)
+			}
 		}
 	}
 	return nil
