@@ -35,6 +35,9 @@ func (c *call) takesArguments(t environments.Task) {
 		names = append(names, o.Name)
 	}
 	used := func(v environments.Value) {
+		if v.Kind == environments.Literal { // most words are
+			return
+		}
 		for leaf := range v.Leaves() {
 			if leaf.Kind != environments.Argument || contains(names, leaf.Name) {
 				continue
