@@ -115,7 +115,6 @@ func number(s string) (starlark.Value, error) {
 	return starlark.Float(f), nil
 }
 
-
 // placeOf returns the line and column, in characters, of a byte of a text.
 func placeOf(data []byte, offset int) (line, column int) {
 	before := data[:min(max(offset, 0), len(data))]
