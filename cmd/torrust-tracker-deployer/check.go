@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,8 +21,13 @@ type checkOptions struct {
 	run      string
 	update   bool
 	parallel int
+	timeout  time.Duration
 	real     bool
 }
+
+// scriptLimit is for a script on simulated machines that waits for something
+// that does not come, such as watch.
+const scriptLimit = 2 * time.Minute
 
 // checkCommand runs the tests of a project.
 func (p *program) checkCommand() *cobra.Command {
@@ -65,6 +71,7 @@ evaluate(f), which returns what f declares.`,
 	f.StringVar(&o.run, "run", "", "run the tests whose name matches a regular expression `RE`; -run does the same")
 	f.BoolVarP(&o.update, "update", "u", false, "where cmp finds a difference to a file of the script, rewrite the script")
 	f.IntVarP(&o.parallel, "parallel", "j", runtime.GOMAXPROCS(0), "run at most `N` tests at a time")
+	f.DurationVar(&o.timeout, "timeout", 0, "end a script after a `TIME`; 0 is none with --real, else 2m")
 	f.BoolVar(&o.real, "real", false, "start the virtual machines that are declared; other machines stay simulated")
 	return c
 }
@@ -89,6 +96,9 @@ func (p *program) check(ctx context.Context, args []string, o checkOptions) erro
 	wanted, err := regexp.Compile(o.run)
 	if err != nil {
 		return usage("--run: %w", err)
+	}
+	if o.timeout < 0 {
+		return usage("--timeout %s is not a time to wait", o.timeout)
 	}
 	if o.parallel < 1 {
 		return usage("-j %d is not a number of tests", o.parallel)
@@ -153,13 +163,16 @@ func (p *program) findTests(ctx context.Context, args []string, o checkOptions) 
 // checkOptions says how scripts call the program.
 func (p *program) checkOptions(root string, o checkOptions) check.Options {
 	co := check.Options{
-		Root: root, Update: o.update, Commands: p.commandNames(),
+		Root: root, Update: o.update, Limit: o.timeout, Commands: p.commandNames(),
 		Program: func(ctx context.Context, c check.Call) int {
 			return run(ctx, c.Args, streams{
 				In: strings.NewReader(""), Out: c.Out, Err: c.Err, Getenv: c.Getenv, Dir: c.Dir,
 				Rehearsal: &rehearsal{directory: c.Machines, called: c.Called, local: o.real},
 			})
 		},
+	}
+	if !o.real {
+		co.Limit = cmp.Or(co.Limit, scriptLimit)
 	}
 	if o.real {
 		co.Ends = func(environment string) []string { return []string{"destroy", environment, "--yes"} }

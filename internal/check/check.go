@@ -22,8 +22,9 @@ import (
 
 // Options say what tests run in.
 type Options struct {
-	Root   string // of the project, absolute
-	Update bool   // cmp with a file of the archive rewrites the archive
+	Root   string        // of the project, absolute
+	Limit  time.Duration // that a script may take; 0 = none
+	Update bool          // cmp with a file of the archive rewrites the archive
 	// Program carries out one command of a script and returns its exit code.
 	// Calls of different scripts run at the same time.
 	Program func(context.Context, Call) int

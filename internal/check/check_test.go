@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // write makes files below dir.
@@ -142,6 +143,20 @@ func TestEnds(t *testing.T) {
 	slices.Sort(ended)
 	if got := strings.Join(ended, " "); got != "lab prod wrong" {
 		t.Errorf("ended %s", got)
+	}
+}
+
+// TestLimit ends a script that waits for what does not come; no "!" takes that
+// for what it waits for.
+func TestLimit(t *testing.T) {
+	root := t.TempDir()
+	write(t, root, map[string]string{"tests/a.txtar": "! watch prod\n"})
+	o := Options{Root: root, Commands: []string{"watch"}, Limit: time.Millisecond, Program: func(ctx context.Context, _ Call) int {
+		<-ctx.Done()
+		return 130
+	}}
+	if r := results(t, o, 1)[0]; r.Outcome != Failed || !strings.Contains(r.Output, "watch prod: ended after the 1ms that a script may take") {
+		t.Errorf("got %+v", r)
 	}
 }
 

@@ -2,7 +2,9 @@ package check
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"reflect"
@@ -70,6 +72,9 @@ func (r *scriptRun) program(ts *testscript.TestScript, args []string) int {
 	code := r.options.Program(r.ctx, r.call(ts, args, &out, &errs))
 	ts.Check(copySteady(ts.Stdout(), &out, r.work))
 	ts.Check(copySteady(ts.Stderr(), &errs, r.work))
+	if errors.Is(r.ctx.Err(), context.DeadlineExceeded) {
+		ts.Fatalf("%s: ended after the %s that a script may take", strings.Join(args, " "), r.options.Limit)
+	}
 	return code
 }
 

@@ -44,6 +44,11 @@ func runScript(ctx context.Context, name string, o Options, needs []string) Resu
 	if err != nil {
 		return result(name, err)
 	}
+	if o.Limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, o.Limit)
+		defer cancel()
+	}
 	run := &scriptRun{ctx: ctx, options: o, named: map[string]bool{}}
 	running := file
 	if o.Update {
