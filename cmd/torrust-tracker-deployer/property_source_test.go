@@ -50,6 +50,9 @@ func newSource(random *rand.Rand, kinds []string, most int) *source {
 		if s.below(3) > 0 {
 			s.firewall(h)
 		}
+		if s.below(2) == 0 {
+			s.add(fmt.Sprintf(`probe(name = %q, host = %s, tcp = fmt("{}:{}", %s.ipv4, 22))`, "p-"+h, h, h))
+		}
 	}
 	if len(s.others) > 1 && s.below(2) == 0 {
 		s.add(fmt.Sprintf("group(name = %q, of = [%s])", "all", strings.Join(s.some(s.others), ", ")))
