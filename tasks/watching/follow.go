@@ -3,11 +3,13 @@ package watching
 import (
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/bmatcuk/doublestar/v4"
 	"github.com/fsnotify/fsnotify"
@@ -26,6 +28,12 @@ func (w *Watcher) follow() error {
 			w.below(pattern, g.Exclude, wanted)
 		}
 	}
+	for _, dir := range slices.Collect(maps.Keys(wanted)) { // one above may be moved away with all in it
+		for dir != w.root && strings.HasPrefix(dir, w.root+"/") {
+			dir = filepath.Dir(dir)
+			wanted[dir] = true
+		}
+	}
 	list := w.notify.WatchList() // without those that went away
 	for dir, id := range w.watched {
 		if !slices.Contains(list, dir) {
@@ -35,7 +43,9 @@ func (w *Watcher) follow() error {
 		now, err := w.directory(dir)
 		if !wanted[dir] || err != nil || now != id { // another one stands there now
 			delete(w.watched, dir)
-			if err := w.notify.Remove(dir); err != nil && !errors.Is(err, fsnotify.ErrNonExistentWatch) {
+			err := w.notify.Remove(dir)
+			gone := errors.Is(err, fsnotify.ErrNonExistentWatch) || errors.Is(err, syscall.EINVAL) // with its directory
+			if err != nil && !gone {
 				return err
 			}
 		}
@@ -77,9 +87,6 @@ func (w *Watcher) around(path string, wanted map[string]bool) {
 	if dir != parent {
 		return
 	}
-	if up := filepath.Dir(dir); strings.HasPrefix(dir, w.root+"/") {
-		wanted[up] = true // so that the directory itself may be replaced
-	}
 	real, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return
@@ -103,9 +110,6 @@ func (w *Watcher) below(pattern string, exclude []string, wanted map[string]bool
 	if near := existing(dir); near != dir {
 		wanted[near] = true
 		return
-	}
-	if strings.HasPrefix(dir, w.root+"/") {
-		wanted[filepath.Dir(dir)] = true
 	}
 	w.walk(dir, depth, exclude, wanted)
 }
