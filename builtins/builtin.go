@@ -54,11 +54,12 @@ type Parameter struct {
 // Default and Required of each parameter set.
 func Table() []Builtin {
 	table := []Builtin{
-		environment(), vm(), composeService(), configFile(), firewall(), probe(), task(),
+		environment(), vm(), composeService(), configFile(), firewall(), probe(), task(), group(),
 		qemu(), bridge(), existing(), simulated(),
 		tcp(), udp(), publish(), mount(), volume(), healthcheck(),
 		secret(), format(), encoder("toml"), encoder("yaml"), encoder("json"), urlquote(), templateFile(),
-		param(), glob(), warn(), fail(),
+		arg(), option(), shell(), label(), renamed(),
+		param(), glob(), readConfig(), warn(), fail(),
 	}
 	for i := range table {
 		for j := range table[i].Parameters {

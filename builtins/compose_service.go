@@ -73,6 +73,7 @@ func makeService(c *call) starlark.Value {
 		d.value.Path = d.key
 		s.Data = append(s.Data, d.value)
 	}
+	sortEntries(&s)
 	if extra := get[environments.Data](c, "extra"); len(*extra.Map) > 0 {
 		s.Extra = &extra
 		c.checkExtra(*extra.Map)
@@ -82,6 +83,16 @@ func makeService(c *call) starlark.Value {
 	}
 	c.Environment.Services = append(c.Environment.Services, s)
 	return c.serviceHandle(s)
+}
+
+// sortEntries gives what has no order in a container the same one always:
+// another order of a dict in the file is no other service.
+func sortEntries(s *environments.Service) {
+	byName := func(a, b environments.NamedValue) int { return strings.Compare(a.Name, b.Name) }
+	slices.SortFunc(s.Environment, byName)
+	slices.SortFunc(s.Sysctls, byName)
+	slices.SortFunc(s.Files, func(a, b environments.Mount) int { return strings.Compare(a.Path, b.Path) })
+	slices.SortFunc(s.Data, func(a, b environments.DataMount) int { return strings.Compare(a.Path, b.Path) })
 }
 
 // ownKeys are the compose keys that have a parameter, and what it is called.

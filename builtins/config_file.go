@@ -1,6 +1,9 @@
 package builtins
 
 import (
+	"strings"
+	"unicode/utf8"
+
 	"go.starlark.net/starlark"
 
 	"github.com/torrust/tracker-deployer/environments"
@@ -30,9 +33,31 @@ func account() converter {
 	return matching("account", `[a-z_][a-z0-9_-]{0,31}|[0-9]{1,9}`, "a user or group")
 }
 
+// file takes the path of a file of the project. Its name may have any
+// characters, also those that are none in UTF-8: glob() finds what is there.
+func file() converter {
+	plain := relative()
+	return converter{"path", func(v starlark.Value) (any, error) {
+		s, ok := v.(starlark.String)
+		if !ok || strings.IndexByte(string(s), 0) >= 0 {
+			return plain.convert(v)
+		}
+		odd := func(r rune) rune {
+			if r == '\n' || r == '\r' || r == utf8.RuneError {
+				return '_'
+			}
+			return r
+		}
+		if _, err := plain.convert(starlark.String(strings.Map(odd, string(s)))); err != nil {
+			return plain.convert(v)
+		}
+		return string(s), nil
+	}}
+}
+
 // input takes a path in the project or a task, whose outputs are meant.
 func input() converter {
-	path := relative()
+	path := file()
 	return converter{"path or task", func(v starlark.Value) (any, error) {
 		if h, ok := v.(*Handle); ok && h.kind == "task" {
 			return environments.Input{Task: h.name}, nil

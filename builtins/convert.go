@@ -60,6 +60,11 @@ func text() converter {
 	}}
 }
 
+// isText reports whether checkText takes s.
+func isText(s string) bool {
+	return len(s) <= MaxText && strings.IndexByte(s, 0) < 0 && utf8.ValidString(s)
+}
+
 func checkText(s string) (any, error) {
 	if len(s) > MaxText {
 		return nil, misfitf("%d bytes of text, at most %d (16 MiB)", len(s), MaxText)
@@ -211,7 +216,11 @@ func optional(c converter) converter {
 }
 
 // listOf takes a list or a tuple whose elements c takes as T.
-func listOf[T any](c converter) converter {
+func listOf[T any](c converter) converter { return listWith[T](c, nil) }
+
+// listWith is listOf for a c that takes text as plain does. Words of commands
+// are most of a large file; plain spares each a detour over the heap.
+func listWith[T any](c converter, plain func(string) T) converter {
 	wanted := "list of " + plural(c.name)
 	return converter{wanted, func(v starlark.Value) (any, error) {
 		seq, ok := v.(starlark.Indexable)
@@ -225,7 +234,12 @@ func listOf[T any](c converter) converter {
 		}
 		list := make([]T, 0, seq.Len())
 		for i := range seq.Len() {
-			x, err := c.convert(seq.Index(i))
+			v := seq.Index(i)
+			if s, ok := v.(starlark.String); ok && plain != nil && isText(string(s)) {
+				list = append(list, plain(string(s)))
+				continue
+			}
+			x, err := c.convert(v)
 			if err != nil {
 				return nil, inside(err, element(i))
 			}
@@ -248,7 +262,9 @@ func plural(name string) string {
 		switch last := w[len(w)-1]; {
 		case last == 'y':
 			words[i] = w[:len(w)-1] + "ies"
-		case last >= 'a' && last <= 'z' && last != 's':
+		case last == 'x':
+			words[i] = w + "es"
+		case last >= 'a' && last <= 'z' && last != 's', last >= 'A' && last <= 'Z':
 			words[i] = w + "s"
 		}
 	}
@@ -329,9 +345,9 @@ func public(reason string) converter {
 	})
 }
 
-// argv takes a command as a list of its words.
+// argv takes a command as a list of its words, of which word takes any text.
 func argv(word converter) converter {
-	c := listOf[environments.Value](word)
+	c := listWith(word, environments.Text)
 	return converter{"list of words", func(v starlark.Value) (any, error) {
 		if _, ok := v.(starlark.String); ok {
 			return nil, misfitf("got string, want a list of words").withHint(`a command is a list such as ["ls", "-l"]; no shell reads it`)

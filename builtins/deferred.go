@@ -56,8 +56,11 @@ func (d *Deferred) describe() string {
 }
 
 func describeLeaf(leaf environments.Value) string {
-	if leaf.Kind == environments.Hidden {
+	switch leaf.Kind {
+	case environments.Hidden:
 		return fmt.Sprintf("secret %q", leaf.Name)
+	case environments.Argument:
+		return fmt.Sprintf("argument %q", leaf.Name)
 	}
 	kind, name, _ := strings.Cut(leaf.Node, ":")
 	if port, ok := strings.CutPrefix(leaf.Attribute, "port:"); ok {
@@ -69,12 +72,15 @@ func describeLeaf(leaf environments.Value) string {
 // reason says why d is not known now.
 func (d *Deferred) reason() string {
 	for leaf := range d.value.Leaves() {
-		if leaf.Kind != environments.Hidden {
-			return "is known only after provision"
+		switch leaf.Kind {
+		case environments.Hidden:
+			return "is read only where it is used"
+		case environments.Argument:
+			return "is known only when the task runs"
 		}
 		break
 	}
-	return "is read only where it is used"
+	return "is known only after provision"
 }
 
 // misuse is the error of whatever would have to look at d.

@@ -1,6 +1,7 @@
 package builtins
 
 import (
+	"slices"
 	"strings"
 
 	"go.starlark.net/starlark"
@@ -44,7 +45,10 @@ type Evaluation struct {
 
 	problems []environments.Problem
 	declared map[string]environments.Position // by node, broken ones too
+	order    []string                         // keys of declared, as they came
 	broken   []string                         // nodes with a wrong argument
+	forward  []forward                        // what label() named
+	spare    *call                            // that has returned, nil = none
 }
 
 // A Setting is the value of a parameter from outside the environment file: a
@@ -132,10 +136,20 @@ func Position(p syntax.Position) environments.Position {
 	return environments.Position{File: p.Filename(), Line: int(p.Line), Column: int(p.Col)}
 }
 
+// appended is append for lists that may become long: their place is doubled
+// when it is full, so that elements are moved once on average.
+func appended[T any](list []T, x T) []T {
+	if len(list) == cap(list) {
+		list = slices.Grow(list, len(list)+8)
+	}
+	return append(list, x)
+}
+
 // claim notes that a node is declared at the position of the call.
 func (c *call) claim(node string) {
 	if c.declared == nil {
 		c.declared = map[string]environments.Position{}
 	}
 	c.declared[node] = c.pos
+	c.order = append(c.order, node)
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -58,6 +59,13 @@ var subjects = map[string]subject{
 	"template":        {arguments: map[string]string{"path": `"templates/other.conf"`, "vars": `{"address": "a"}`}, inside: service(`environment = {"X": %s}`)},
 	"param":           {arguments: map[string]string{"name": `"x"`, "type": `"string"`, "default": `"x"`}, inside: service(`environment = {"X": %s}`)},
 	"glob":            {arguments: map[string]string{"include": `["*"]`}, inside: `task(name = "x", run = ["true"], inputs = %s)`},
+	"read_config":     {arguments: map[string]string{"path": `"config/other.json"`}, inside: service(`environment = {"X": %s["title"]}`)},
+	"group":           {arguments: map[string]string{"name": `"x"`, "of": `["seed"]`}},
+	"arg":             {arguments: map[string]string{"name": `"to"`}, inside: `task(name = "x", run = ["true", %s], args = {"to": option(str), "theme": option(str)})`},
+	"option":          {arguments: map[string]string{"type": `"string"`}, inside: `task(name = "x", run = ["true"], args = {"x": %s})`},
+	"shell":           {arguments: map[string]string{"script": `"true"`}, inside: `task(name = "x", run = %s)`},
+	"label":           {arguments: map[string]string{"kind": `"task"`, "name": `"other"`}, inside: `task(name = "x", run = ["true"], after = [%s])`},
+	"renamed":         {arguments: map[string]string{"old": `"task:old"`, "new": `seed`}},
 	"warn":            {arguments: map[string]string{"message": `"x"`}},
 }
 
@@ -91,6 +99,8 @@ var variants = map[string]map[string]string{
 	"param.choices":              {"choices": `["x", "y"]`},
 	"glob.exclude":               {"exclude": `["*.conf"]`},
 	"glob.include":               {"include": `["pages/*"]`},
+	"label.kind":                 {"kind": `"service"`, "name": `"database"`},
+	"option.type":                {"type": "int"},
 	"compose_service.depends_on": {"depends_on": `["database"]`},
 }
 
@@ -98,7 +108,8 @@ var variants = map[string]map[string]string{
 var fixed = map[string]string{"secret.length": `secret(name = "X", generate = True)`}
 
 func TestEveryParameterIsDescribed(t *testing.T) {
-	measured := regexp.MustCompile(`duration|size`)
+	measured := regexp.MustCompile(`\b(duration|size|int|number)\b`)
+	counted := regexp.MustCompile(`"int"|, number or bool|port`) // names of types, text of numbers, and ports have no unit
 	for _, b := range builtins.Table() {
 		if b.Doc == "" || b.Example == "" {
 			t.Errorf("%s lacks a doc or an example", b.Name)
@@ -110,7 +121,7 @@ func TestEveryParameterIsDescribed(t *testing.T) {
 			if p.Doc == "" || p.Type == "" || p.Example == "" || !p.Required && p.Default == "" {
 				t.Errorf("%s: %s lacks a doc, type, example or default: %+v", b.Name, p.Name, p)
 			}
-			if measured.MatchString(p.Type) && p.Unit == "" {
+			if measured.MatchString(p.Type) && !counted.MatchString(p.Type+" "+p.Name) && p.Unit == "" {
 				t.Errorf("%s: %s has no unit", b.Name, p.Name)
 			}
 			if p.Example == p.Default {
@@ -210,12 +221,19 @@ func (s subject) text(b builtins.Builtin, arguments map[string]string) string {
 // project makes the files that examples name.
 func project(t *testing.T) string {
 	root := t.TempDir()
-	for _, name := range []string{"templates/site.conf", "templates/other.conf", "files/motd", "pages/a.md", "a.conf"} {
+	for _, name := range []string{"templates/site.conf", "templates/other.conf", "files/motd", "pages/a.md", "a.conf", "config/site.toml", "config/other.json"} {
 		path := filepath.Join(root, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(path, []byte(name+" {{.address}}"), 0o644); err != nil {
+		text := name + " {{.address}}"
+		switch filepath.Ext(name) {
+		case ".toml":
+			text = "title = " + strconv.Quote(name)
+		case ".json":
+			text = `{"title": ` + strconv.Quote(name) + `}`
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -134,7 +134,7 @@ func truths(thread *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, k
 // Later reports whether a name is kept for a built-in of a later version.
 func Later(name string) bool {
 	switch name {
-	case "group", "rotation", "backup", "tls", "hetzner", "terraform", "read_config", "arg", "option", "shell", "label", "renamed", "letsencrypt":
+	case "rotation", "backup", "tls", "hetzner", "terraform", "letsencrypt":
 		return true
 	}
 	return false

@@ -12,21 +12,39 @@ import (
 	"github.com/torrust/tracker-deployer/environments"
 )
 
-// A call is one call of a built-in while its arguments are checked.
+// A call is one call of a built-in while its arguments are checked. It is used
+// again for the next call: nothing may keep it.
 type call struct {
 	*Evaluation
 	thread  *starlark.Thread
 	builtin *Builtin
-	at      syntax.Position // of the caller's frame
+	args    starlark.Tuple   // as given
+	kwargs  []starlark.Tuple // as given
+	at      syntax.Position  // of the caller's frame
 	pos     environments.Position
 	calls   []environments.Position
-	subject string // `vm "web"`
 	given   []starlark.Value
 	values  []any
 	bad     bool
 	stop    error // ends the evaluation
 
 	misplaced bool // whether arguments were given by position that may not be
+}
+
+// begin returns a call with nothing given yet. An environment may be a hundred
+// thousand calls, so that what the last one has allocated is taken again.
+func (e *Evaluation) begin(thread *starlark.Thread, b *Builtin) *call {
+	c, n := e.spare, len(b.Parameters)
+	if e.spare = nil; c == nil {
+		c = &call{}
+	}
+	clear(c.given)
+	clear(c.values)
+	*c = call{
+		Evaluation: e, thread: thread, builtin: b,
+		given: slices.Grow(c.given[:0], n)[:n], values: slices.Grow(c.values[:0], n)[:n],
+	}
+	return c
 }
 
 // function returns b as a Starlark function.
@@ -38,10 +56,7 @@ func (b *Builtin) function() *starlark.Builtin {
 }
 
 func (b *Builtin) run(thread *starlark.Thread, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
-	c := &call{
-		Evaluation: evaluationOf(thread), thread: thread, builtin: b, subject: b.Name,
-		given: make([]starlark.Value, len(b.Parameters)), values: make([]any, len(b.Parameters)),
-	}
+	c := evaluationOf(thread).begin(thread, b)
 	if thread.CallStackDepth() > 1 {
 		c.at = thread.CallFrame(1).Pos
 	}
@@ -49,7 +64,7 @@ func (b *Builtin) run(thread *starlark.Thread, args starlark.Tuple, kwargs []sta
 	if b.kind != "" && c.Loading() {
 		c.problem("", "a loaded file may not declare anything while it is being loaded", "put the call into a function and call that from the environment file")
 	}
-	c.title(args, kwargs)
+	c.args, c.kwargs = args, kwargs
 	c.assign(args, kwargs)
 	c.claimName()
 	c.convert()
@@ -64,7 +79,9 @@ func (b *Builtin) run(thread *starlark.Thread, args starlark.Tuple, kwargs []sta
 			c.broken = append(c.broken, b.kind+":"+name)
 		}
 	}
-	return v, c.stop
+	err := c.stop
+	c.spare = c
+	return v, err
 }
 
 // assign puts arguments into their places and records those that have none.
@@ -101,16 +118,26 @@ func (c *call) assign(args starlark.Tuple, kwargs []starlark.Tuple) {
 	}
 }
 
-// title makes the subject of messages: the built-in and the name it is given.
-func (c *call) title(args starlark.Tuple, kwargs []starlark.Tuple) {
-	if c.builtin.positional > 0 && len(args) > 0 && c.builtin.Parameters[0].Name == "name" {
-		kwargs = append(kwargs[:len(kwargs):len(kwargs)], starlark.Tuple{starlark.String("name"), args[0]})
+// subject is what messages are about: the built-in and the name it is given,
+// `vm "web"`.
+func (c *call) subject() string {
+	if len(c.args) > 0 && c.builtin.positional > 0 && c.builtin.Parameters[0].Name == "name" {
+		return c.called(c.args[0])
 	}
-	for _, kw := range kwargs {
-		if s, ok := kw[1].(starlark.String); ok && kw[0] == starlark.String("name") && len(s) <= 100 {
-			c.subject = fmt.Sprintf("%s %q", c.builtin.Name, string(s))
+	for _, kw := range c.kwargs {
+		if kw[0] == starlark.String("name") {
+			return c.called(kw[1])
 		}
 	}
+	return c.builtin.Name
+}
+
+// called is the subject where name is the name that is given, if it is one.
+func (c *call) called(name starlark.Value) string {
+	if s, ok := name.(starlark.String); ok && len(s) <= 100 {
+		return fmt.Sprintf("%s %q", c.builtin.Name, string(s))
+	}
+	return c.builtin.Name
 }
 
 // claimName takes the name of a resource.
@@ -187,7 +214,7 @@ func (c *call) record(argument string, path []step, message, hint string) {
 	c.bad = true
 	c.problems = append(c.problems, environments.Problem{
 		Position: c.position(argument, path), Calls: c.calls,
-		Message: c.subject + ": " + message, Hint: hint,
+		Message: c.subject() + ": " + message, Hint: hint,
 	})
 }
 

@@ -72,9 +72,14 @@ func makeVM(c *call) starlark.Value {
 		return nil
 	}
 	c.Environment.Hosts = append(c.Environment.Hosts, h)
-	node := "vm:" + h.Name
-	return &Handle{kind: "vm", name: h.Name, node: node, attributes: []attribute{
-		{"name", starlark.String(h.Name)},
+	return c.machine(h.Name)
+}
+
+// machine returns the handle of the machine called name.
+func (c *call) machine(name string) *Handle {
+	node := "vm:" + name
+	return &Handle{kind: "vm", name: name, node: node, attributes: []attribute{
+		{"name", starlark.String(name)},
 		{"ipv4", c.ref(node, "ipv4")},
 		{"ipv6", c.ref(node, "ipv6")},
 		{"port", c.portMethod(node)},

@@ -10,14 +10,19 @@ import (
 // Check returns what is wrong with e as a whole: names that nothing declares,
 // cycles, ports and paths that are taken twice. broken are nodes that were
 // declared but are not in e because something else is wrong with them.
-func (e *Environment) Check(broken []string) []Problem {
-	size := len(e.Hosts) + len(e.Services) + len(e.Files) + len(e.Firewalls) + len(e.Probes) + len(e.Tasks)
-	c := checker{e: e, nodes: make(map[string]Declared, size), edges: make(map[string][]string, size), broken: map[string]bool{}}
+// suggest returns the one of names that word was probably meant to be, or "".
+func (e *Environment) Check(broken []string, suggest func(word string, names []string) string) []Problem {
+	size := len(e.Hosts) + len(e.Services) + len(e.Files) + len(e.Firewalls) + len(e.Probes) + len(e.Tasks) + len(e.Groups)
+	c := checker{
+		e: e, suggest: suggest, rank: make(map[string]int, size), order: make([]string, 0, size),
+		declared: make([]Declared, 0, size), edges: make([][]string, 0, size), broken: map[string]bool{},
+	}
 	for _, node := range broken {
 		c.broken[node] = true
 	}
 	c.collect()
 	c.references()
+	c.arguments()
 	c.cycles()
 	for _, h := range e.Hosts {
 		c.ports(h)
@@ -30,9 +35,11 @@ func (e *Environment) Check(broken []string) []Problem {
 
 type checker struct {
 	e        *Environment
-	nodes    map[string]Declared
-	order    []string
-	edges    map[string][]string
+	suggest  func(word string, names []string) string
+	rank     map[string]int // by node: its place in the lists
+	order    []string       // nodes
+	declared []Declared     // of each
+	edges    [][]string     // of each: the nodes it needs
 	broken   map[string]bool
 	problems []Problem
 }
@@ -40,6 +47,7 @@ type checker struct {
 // subjects are what messages call the kinds of nodes.
 var subjects = map[string]string{
 	"vm": "vm", "service": "compose_service", "file": "config_file", "firewall": "firewall", "probe": "probe", "task": "task",
+	"group": "group",
 }
 
 // subject returns a node as messages call it: `vm "web"`.
@@ -49,15 +57,22 @@ func subject(node string) string {
 }
 
 func (c *checker) problem(node, message, hint string) {
-	d := c.nodes[node]
+	d := c.at(node)
 	c.problems = append(c.problems, Problem{Position: d.Position, Calls: d.Calls, Message: subject(node) + ": " + message, Hint: hint})
 }
 
 func (c *checker) node(kind string, d Declared, targets ...string) {
 	id := kind + ":" + d.Name
-	c.nodes[id] = d
-	c.order = append(c.order, id)
-	c.edges[id] = targets
+	c.rank[id] = len(c.order)
+	c.order, c.declared, c.edges = append(c.order, id), append(c.declared, d), append(c.edges, targets)
+}
+
+// at returns where a node was declared; zero for one that was not.
+func (c *checker) at(node string) Declared {
+	if i, ok := c.rank[node]; ok {
+		return c.declared[i]
+	}
+	return Declared{}
 }
 
 // collect makes the graph of who needs whom.
@@ -101,12 +116,15 @@ func (c *checker) collect() {
 		}
 		c.node("probe", p.Declared, targets...)
 	}
-	for _, t := range c.e.Tasks {
-		c.node("task", t.Declared, taskTargets(t)...)
+	for i := range c.e.Tasks {
+		c.node("task", c.e.Tasks[i].Declared, taskTargets(&c.e.Tasks[i])...)
+	}
+	for _, g := range c.e.Groups {
+		c.node("group", g.Declared, g.Of...)
 	}
 }
 
-func taskTargets(t Task) []string {
+func taskTargets(t *Task) []string {
 	targets := slices.Clone(t.After)
 	if t.Host != "" {
 		targets = append(targets, "vm:"+t.Host)
@@ -116,8 +134,13 @@ func taskTargets(t Task) []string {
 			targets = append(targets, "task:"+in.Task)
 		}
 	}
-	for _, v := range slices.Concat(append(t.Run, values(t.Env))...) {
-		targets = appendRefs(targets, &v)
+	for _, argv := range t.Run {
+		for i := range argv {
+			targets = appendRefs(targets, &argv[i])
+		}
+	}
+	for i := range t.Env {
+		targets = appendRefs(targets, &t.Env[i].Value)
 	}
 	return targets
 }
@@ -131,7 +154,7 @@ func values(named []NamedValue) []Value {
 }
 
 func appendRefs(targets []string, v *Value) []string {
-	if v == nil {
+	if v == nil || v.Kind == Literal {
 		return targets
 	}
 	for leaf := range v.Leaves() {
@@ -145,10 +168,11 @@ func appendRefs(targets []string, v *Value) []string {
 // references complains about names that nothing declares, and about things of
 // another host.
 func (c *checker) references() {
-	for _, node := range c.order {
-		for _, t := range c.edges[node] {
-			if _, ok := c.nodes[t]; !ok && !c.broken[t] {
-				c.problem(node, "needs "+subject(t)+", which is not declared", c.near(t))
+	for i, node := range c.order {
+		for _, t := range c.edges[i] {
+			if _, ok := c.rank[t]; !ok && !c.broken[t] {
+				meant, hint := c.near(t)
+				c.problem(node, "needs "+subject(t)+", which is not declared"+meant, hint)
 			}
 		}
 	}
@@ -167,19 +191,36 @@ func (c *checker) references() {
 	}
 }
 
-// near lists what of that kind there is.
-func (c *checker) near(node string) string {
-	kind, _, _ := strings.Cut(node, ":")
+// near returns which one of its kind was probably meant, or else in a hint
+// what there is.
+func (c *checker) near(node string) (meant, hint string) {
+	kind, wanted, _ := strings.Cut(node, ":")
 	var names []string
 	for _, n := range c.order {
 		if k, name, _ := strings.Cut(n, ":"); k == kind {
 			names = append(names, name)
 		}
 	}
-	if len(names) == 0 || len(names) > 10 {
-		return ""
+	if s := c.suggest(wanted, names); s != "" {
+		return fmt.Sprintf(" (did you mean %q?)", s), ""
 	}
-	return "declared are " + strings.Join(names, ", ")
+	if len(names) == 0 || len(names) > 10 {
+		return "", ""
+	}
+	return "", "declared are " + strings.Join(names, ", ")
+}
+
+// arguments complains about arg() outside of a task.
+func (c *checker) arguments() {
+	for v := range c.e.resourceValues() {
+		for leaf := range v.Leaves() {
+			if leaf.Kind == Argument {
+				c.problems = append(c.problems, Problem{Position: leaf.Position,
+					Message: fmt.Sprintf("arg %q: an argument has a value in run and env of a task only", leaf.Name),
+					Hint:    "param(…) is a value for the whole file"})
+			}
+		}
+	}
 }
 
 // ports complains about ports of a host that two publish.
@@ -203,7 +244,7 @@ func (c *checker) ports(h Host) {
 				c.problem("service:"+s.Name, fmt.Sprintf("port %d/%s is published twice", p.Port, p.Proto), "")
 			default:
 				c.problem("service:"+s.Name, fmt.Sprintf("port %d/%s of vm %q is taken by %s", p.Port, p.Proto, h.Name, subject("service:"+all[i].by)),
-					"it was declared first at "+c.nodes["service:"+all[i].by].Position.String())
+					"it was declared first at "+c.at("service:"+all[i].by).Position.String())
 			}
 			all = append(all, taken{p, s.Name})
 		}
@@ -233,7 +274,7 @@ func (c *checker) paths(h Host) {
 		}
 		if other, taken := first[f.Path]; taken {
 			c.problem("file:"+f.Name, fmt.Sprintf("%s of vm %q is written by %s already", f.Path, h.Name, subject("file:"+other)),
-				"it was declared first at "+c.nodes["file:"+other].Position.String())
+				"it was declared first at "+c.at("file:"+other).Position.String())
 			continue
 		}
 		first[f.Path] = f.Name
@@ -258,7 +299,7 @@ func (c *checker) firewalls(h Host) {
 		}
 		if first != "" {
 			c.problem("firewall:"+f.Name, fmt.Sprintf("vm %q has %s already", h.Name, subject("firewall:"+first)),
-				"one firewall lists all ports of a machine; the first is at "+c.nodes["firewall:"+first].Position.String())
+				"one firewall lists all ports of a machine; the first is at "+c.at("firewall:"+first).Position.String())
 			continue
 		}
 		first = f.Name

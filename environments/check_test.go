@@ -23,12 +23,15 @@ func TestJoin(t *testing.T) {
 	}
 }
 
+// nothing suggests nothing.
+func nothing(string, []string) string { return "" }
+
 func TestCheckKnowsBrokenNodes(t *testing.T) {
 	e := Environment{Services: []Service{{Declared: Declared{Name: "app"}, Host: "web", DependsOn: []string{"db"}}}}
-	if got := e.Check(nil); len(got) != 2 {
+	if got := e.Check(nil, nothing); len(got) != 2 {
 		t.Errorf("got %v, want the host and the service", got)
 	}
-	if got := e.Check([]string{"vm:web", "service:db"}); len(got) != 0 {
+	if got := e.Check([]string{"vm:web", "service:db"}, nothing); len(got) != 0 {
 		t.Errorf("got %v for nodes that are broken", got)
 	}
 }
@@ -44,7 +47,7 @@ func TestCheckTellsACycleOnce(t *testing.T) {
 	}
 	e := Environment{Tasks: []Task{task("in", "a"), task("a", "b", "c"), task("b", "d"), task("c", "a"), task("d", "a"), task("x", "x")}}
 	var messages []string
-	for _, p := range e.Check(nil) {
+	for _, p := range e.Check(nil, nothing) {
 		messages = append(messages, p.Message)
 	}
 	want := []string{

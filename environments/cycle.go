@@ -1,6 +1,7 @@
 package environments
 
 import (
+	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -9,14 +10,20 @@ import (
 // cycles complains about each set of nodes that need each other, once, with
 // the shortest path from its first node back to it.
 func (c *checker) cycles() {
+	if c.sorted() {
+		return
+	}
 	left := c.peeled()
 	if len(left) == 0 {
 		return
 	}
-	back := map[string][]string{}
-	for node := range left {
-		for _, t := range c.edges[node] {
-			back[t] = append(back[t], node)
+	edges, back := map[string][]string{}, map[string][]string{}
+	for i, node := range c.order {
+		edges[node] = c.edges[i]
+		for _, t := range c.edges[i] {
+			if left[node] {
+				back[t] = append(back[t], node)
+			}
 		}
 	}
 	done := map[string]bool{}
@@ -24,20 +31,57 @@ func (c *checker) cycles() {
 		if !left[start] || done[start] {
 			continue
 		}
-		path := c.around(start)
+		path := around(edges, start)
 		if path == nil {
 			continue
 		}
-		forth, hither := reach(c.edges, start), reach(back, start)
+		forth, hither := reach(edges, start), reach(back, start)
 		for node := range forth {
 			done[node] = done[node] || hither[node]
 		}
-		var where []string
-		for _, node := range path[1 : len(path)-1] {
-			where = append(where, subject(node)+" is at "+c.nodes[node].Position.String())
-		}
-		c.problem(start, "needs itself: "+strings.Join(path, " -> "), strings.Join(where, ", "))
+		c.problem(start, "needs itself: "+strings.Join(short(path), " -> "), c.circle(path))
 	}
+}
+
+// longest is how many steps of a cycle are shown; of a longer one its ends.
+const longest = 12
+
+// short returns the ends of a list that is long.
+func short(list []string) []string {
+	if len(list) <= longest {
+		return list
+	}
+	left := fmt.Sprintf("(%d more)", len(list)-longest+1)
+	return slices.Concat(list[:longest/2], []string{left}, list[len(list)-longest/2+1:])
+}
+
+// circle says of every step of a cycle which field makes it, and where.
+func (c *checker) circle(path []string) string {
+	var steps []string
+	for i, node := range path[:len(path)-1] {
+		by := c.at(node).Position.String()
+		if field := c.reason(node, path[i+1]); field != "" {
+			by = field + " at " + by
+		}
+		steps = append(steps, fmt.Sprintf("%s needs %s by %s", node, path[i+1], by))
+	}
+	if len(steps) == 1 {
+		return "take it away: " + steps[0]
+	}
+	return "take one away: " + strings.Join(short(steps), ", ")
+}
+
+// sorted reports whether every node comes after those it needs, as where only
+// handles lead from one to another: there is no cycle then.
+func (c *checker) sorted() bool {
+	for i := range c.order {
+		for _, t := range c.edges[i] {
+			if c.rank[t] >= i && c.order[c.rank[t]] == t {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // peeled returns the nodes that are left when those that need nothing are
@@ -48,8 +92,8 @@ func (c *checker) peeled() map[string]bool {
 		left[node] = true
 	}
 	var free []string
-	for _, node := range c.order {
-		for _, t := range c.edges[node] {
+	for i, node := range c.order {
+		for _, t := range c.edges[i] {
 			if left[t] {
 				needs[node]++
 				neededBy[t] = append(neededBy[t], node)
@@ -90,13 +134,13 @@ func reach(edges map[string][]string, start string) map[string]bool {
 }
 
 // around returns the shortest path from start back to it, or nil.
-func (c *checker) around(start string) []string {
+func around(edges map[string][]string, start string) []string {
 	from := map[string]string{}
 	queue := []string{start}
 	for len(queue) > 0 {
 		node := queue[0]
 		queue = queue[1:]
-		for _, t := range c.edges[node] {
+		for _, t := range edges[node] {
 			if t == start {
 				path := []string{start}
 				for n := node; n != start; n = from[n] {
@@ -131,6 +175,24 @@ func (e *Environment) refs(node string) iter.Seq[Value] {
 // values yields every value of services, files, probes and tasks.
 func (e *Environment) values() iter.Seq[Value] {
 	return func(yield func(Value) bool) {
+		for v := range e.resourceValues() {
+			if !yield(v) {
+				return
+			}
+		}
+		for _, t := range e.Tasks {
+			for _, v := range slices.Concat(append(t.Run, values(t.Env))...) {
+				if !yield(v) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// resourceValues yields every value of services, files and probes.
+func (e *Environment) resourceValues() iter.Seq[Value] {
+	return func(yield func(Value) bool) {
 		var all []Value
 		for _, s := range e.Services {
 			all = append(all, slices.Concat(s.Command, values(s.Environment), values(s.Sysctls))...)
@@ -155,9 +217,6 @@ func (e *Environment) values() iter.Seq[Value] {
 				}
 			}
 			all = append(all, values(p.Expect.JSON)...)
-		}
-		for _, t := range e.Tasks {
-			all = append(all, slices.Concat(append(t.Run, values(t.Env))...)...)
 		}
 		for _, v := range all {
 			if !yield(v) {

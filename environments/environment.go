@@ -27,6 +27,8 @@ type Environment struct {
 	Firewalls []Firewall `json:"firewalls,omitempty"`
 	Probes    []Probe    `json:"probes,omitempty"`
 	Tasks     []Task     `json:"tasks,omitempty"`
+	Groups    []Group    `json:"groups,omitempty"`
+	Renames   []Rename   `json:"renames,omitempty"`
 	Secrets   []Secret   `json:"secrets,omitempty"`
 	Params    []Param    `json:"params,omitempty"`
 	Warnings  []Problem  `json:"warnings,omitempty"`
@@ -66,6 +68,7 @@ type Read struct {
 	Include []string `json:"include,omitempty"` // of glob()
 	Exclude []string `json:"exclude,omitempty"` // of glob()
 	Digest  string   `json:"digest"`            // sha256, hexadecimal; "" = there was no such file
+	Visited []string `json:"visited,omitempty"` // directories that glob() listed and paths that it tried, sorted
 }
 
 // Declared is what every resource has: its name and where it was declared.

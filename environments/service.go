@@ -84,12 +84,6 @@ type File struct {
 	Group   string `json:"group"`
 }
 
-// An Input is a file of the project, or the outputs of a task.
-type Input struct {
-	Path string `json:"path,omitempty"` // relative to the project root
-	Task string `json:"task,omitempty"` // name of a task whose outputs are meant
-}
-
 // A Firewall is what a host lets in; its node is "firewall:NAME".
 type Firewall struct {
 	Declared
@@ -124,30 +118,4 @@ type Expect struct {
 	Body   string       `json:"body,omitempty"`   // a substring
 	JSON   []NamedValue `json:"json,omitempty"`   // dotted path in the body → text of its value
 	Silent bool         `json:"silent,omitempty"` // no answer and no connection
-}
-
-// A Task is something of the user's that runs when it is asked for; its node
-// is "task:NAME".
-type Task struct {
-	Declared
-	Doc     string       `json:"doc,omitempty"`
-	Run     [][]Value    `json:"run"` // argvs, one after the other
-	Args    []Option     `json:"args,omitempty"`
-	Inputs  []Input      `json:"inputs,omitempty"`
-	Outputs []string     `json:"outputs,omitempty"`
-	Env     []NamedValue `json:"env,omitempty"`
-	Tools   []string     `json:"tools,omitempty"`
-	After   []string     `json:"after,omitempty"` // node ids
-	Host    string       `json:"host,omitempty"`  // "" = the operator's computer
-	Cache   bool         `json:"cache"`
-	Timeout int64        `json:"timeout"` // nanoseconds
-}
-
-// An Option is an argument of a task.
-type Option struct {
-	Name    string   `json:"name"`
-	Type    string   `json:"type"`
-	Default *string  `json:"default,omitempty"` // nil = required
-	Choices []string `json:"choices,omitempty"`
-	Doc     string   `json:"doc,omitempty"`
 }

@@ -93,11 +93,11 @@ func (r *run) prepare(ctx context.Context, host string, ids []string) ([]job, er
 	if len(jobs) == 0 {
 		return nil, nil
 	}
-	names := make([]string, len(jobs))
+	steps := make([]*Step, len(jobs))
 	for i, j := range jobs {
-		names[i] = j.step.Node
+		steps[i] = j.step
 	}
-	return jobs, r.intend(names...)
+	return jobs, r.intend(steps...)
 }
 
 // own returns the manifest entries that have to be written before the jobs
@@ -197,15 +197,27 @@ func (r *run) apply(ctx context.Context, host string, ops []hosts.Operation, pro
 	return results, err
 }
 
-// disown strikes a removed thing off the manifest.
+// disown strikes a removed thing off the manifest, and earlier names of one
+// that has taken over what they owned.
 func (r *run) disown(j job) []hosts.Operation {
-	o, ok := j.step.node.Resource.(orphan)
-	if !ok {
-		return nil
+	op := hosts.Own{Environment: r.engine.ID, Name: r.engine.Name, Set: map[string]hosts.Owned{}}
+	strike := func(id string, rest hosts.Owned, some bool) {
+		if some {
+			op.Set[id] = rest
+		} else {
+			op.Drop = append(op.Drop, id)
+		}
 	}
-	op := hosts.Own{Environment: r.engine.ID, Name: r.engine.Name, Drop: []string{o.id}}
-	if rest, ok := o.remains(); ok {
-		op.Drop, op.Set = nil, map[string]hosts.Owned{o.id: rest}
+	if o, ok := j.step.node.Resource.(orphan); ok {
+		rest, some := o.remains()
+		strike(o.id, rest, some)
+	}
+	for _, old := range j.change.takes {
+		rest, some := j.change.leaves(r.manifest(j.step.Host).Owned[old])
+		strike(old, rest, some)
+	}
+	if len(op.Set)+len(op.Drop) == 0 {
+		return nil
 	}
 	return []hosts.Operation{op}
 }

@@ -37,6 +37,17 @@ type FieldChange struct {
 	New  string `json:"new"`
 }
 
+// String is the change in words: "mode: 0644 → 0755".
+func (f FieldChange) String() string {
+	switch {
+	case f.Old == "":
+		return f.Name + ": " + f.New
+	case f.New == "":
+		return f.Name + ": " + f.Old + " → (none)"
+	}
+	return f.Name + ": " + f.Old + " → " + f.New
+}
+
 // A FileChange is a file before and after.
 type FileChange struct {
 	Path string `json:"path"`
@@ -47,6 +58,7 @@ type FileChange struct {
 // Change is nothing to do.
 type Change struct {
 	Act      Act           `json:"act"`
+	Maybe    bool          `json:"maybe,omitempty"`  // an action: whether it runs is seen when what it depends on is done
 	Reason   string        `json:"reason,omitempty"` // one line, in words
 	Fields   []FieldChange `json:"fields,omitempty"`
 	Files    []FileChange  `json:"files,omitempty"`
@@ -56,6 +68,9 @@ type Change struct {
 	// Owned is put in the manifest before Operations are carried out; nil
 	// for a node that leaves nothing of its own behind.
 	Owned *hosts.Owned `json:"-"`
+	// takes are earlier names of the node, which the manifest still lists and
+	// which are struck off after Operations.
+	takes []string
 	// Operations are carried out in order.
 	Operations []hosts.Operation `json:"-"`
 	// Outputs is what refs to the node answer afterwards. A value that only

@@ -4,8 +4,9 @@
 //
 // A [Graph] holds two classes of nodes. A resource's truth is on a machine: it
 // is observed, compared by property and bytes, and acted on where it differs.
-// An action (a user's task, a probe) runs when it is asked for. Machines
-// themselves are nodes too, looked after by a [Provider].
+// An action (a user's task, a probe) runs when it is asked for; one that is
+// [Cacheable] only if something that goes in or comes out is not as recorded.
+// Machines themselves are nodes too, looked after by a [Provider].
 //
 // [Engine.Plan] asks each machine once what all its nodes want to know and
 // returns a [Plan], a JSON value. [Engine.Execute] carries a plan out: nodes
@@ -25,6 +26,7 @@ import (
 	"time"
 
 	"github.com/torrust/tracker-deployer/environments"
+	"github.com/torrust/tracker-deployer/tasks/cache"
 	"github.com/torrust/tracker-deployer/tasks/hosts"
 )
 
@@ -51,11 +53,12 @@ type Engine struct {
 	// started, until the context's deadline or the machine's death.
 	Connect func(ctx context.Context, host environments.Host, s Status, progress func(string)) (hosts.Machine, error)
 
-	Secrets   Secrets
-	Records   Records
-	Journal   *Journal          // nil: nothing is executed
-	Arguments map[string]string // of the tasks that are run
-	Observe   func(Event)       // nil discards events; called from one goroutine at a time
+	Secrets Secrets
+	Records Records
+	Journal *Journal    // nil: nothing is executed
+	Files   *cache.Tree // of the project; nil: every action runs
+	Force   bool        // named targets run also where nothing has changed
+	Observe func(Event) // nil discards events; called from one goroutine at a time
 
 	Parallel  int             // local actions at a time; 0 = 4
 	KeepGoing bool            // a failure drops only what depends on it

@@ -63,6 +63,10 @@ type NodeDone struct {
 	Error string        `json:"error,omitempty"`
 	Hint  string        `json:"hint,omitempty"`
 	At    time.Time     `json:"at"`
+
+	// Of a node that went wrong, filled in by who keeps what nodes say.
+	Output []string `json:"output,omitempty"` // its last lines
+	Log    string   `json:"log,omitempty"`    // the file that has all of them
 }
 
 // Ended returns the event of a node that ended now, with the error's text and

@@ -1,7 +1,6 @@
 package tasks
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,23 +11,28 @@ import (
 
 // Execute carries out a plan that this engine made. It returns when nothing
 // runs any more. The error is the first node's that went wrong, or the
-// context's; the summary counts what happened in any case.
+// context's; the summary counts what happened in any case. Where a program
+// that something needs is not there, nothing is begun.
 //
 // Closing Engine.Stop finishes what runs and starts nothing more; cancelling
 // ctx ends what runs as well.
 func (e *Engine) Execute(ctx context.Context, p *Plan) (Summary, error) {
 	r := newRun(e, p)
 	start := time.Now()
+	if err := r.equipped(); err != nil {
+		return r.summary, err
+	}
 	begun := r.begin()
 	e.emit(RunStarted{Environment: e.Name, Targets: p.Targets, Nodes: begun})
-	if len(begun) > 0 && e.Journal != nil {
-		err := e.Journal.append(frame{Frame: "begin", Nodes: begun, Targets: p.Targets, At: now()})
-		if err != nil {
-			return r.summary, err
-		}
+	if err := r.open(len(begun) > 0); err != nil {
+		return r.summary, err
 	}
-	r.schedule(ctx)
-	r.settle()
+	if len(begun) > 0 {
+		r.schedule(ctx)
+	} else {
+		r.nothing()
+	}
+	r.settle(len(begun) > 0)
 	r.summary.Took = time.Since(start)
 	e.emit(RunDone{Summary: r.summary})
 	switch {
@@ -42,116 +46,161 @@ func (e *Engine) Execute(ctx context.Context, p *Plan) (Summary, error) {
 	return r.summary, nil
 }
 
-// settle closes what an earlier run left half-done and this one found as
-// declared.
-func (r *run) settle() {
-	var frames []frame
-	for _, s := range r.plan.Steps {
-		if s.Act == ActNone && r.engine.Records.Pending[s.Node] && r.steps[s.Node] == nil {
-			frames = append(frames, frame{Frame: "outcome", Node: s.Node, OK: true, At: now()})
+// open writes what comes before everything else to the journal: what planning
+// learned about files, and which resources are about to change. Local tasks
+// are not in it: each has an intent of its own.
+func (r *run) open(something bool) error {
+	if r.engine.Journal == nil {
+		return nil
+	}
+	if err := r.keepVerified(); err != nil {
+		return fmt.Errorf("the journal: %w", err)
+	}
+	if !something {
+		return nil
+	}
+	f := frame{Kind: frameBegin, At: now(), OK: r.engine.Journal.begun}
+	for i := range r.plan.Steps {
+		if s := &r.plan.Steps[i]; s.Act != ActNone && !s.local() {
+			f.Nodes = append(f.Nodes, s.Node)
 		}
 	}
-	if len(frames) > 0 && r.engine.Journal != nil {
-		if err := r.engine.Journal.append(frames...); err != nil {
-			r.fail(fmt.Errorf("the journal: %w", err))
+	write := r.engine.Journal.append
+	if len(f.Nodes) > 0 {
+		write = r.engine.Journal.sure
+	}
+	if err := write(f); err != nil {
+		return fmt.Errorf("the journal: %w", err)
+	}
+	r.engine.Journal.begun = true
+	return nil
+}
+
+// nothing ends a run that has nothing to do.
+func (r *run) nothing() {
+	for i := range r.plan.Steps {
+		id := r.plan.Steps[i].Node
+		r.summary.Unchanged++
+		delete(r.steps, id)
+		r.engine.emit(NodeDone{Node: id, Act: ActNone, At: now()})
+	}
+}
+
+// settle lets the engine know what was learned about tasks, closes what an
+// earlier run left half-done and this one found as declared, and waits until
+// what was written is on disk.
+func (r *run) settle(something bool) {
+	if r.engine.Records.tasks == nil {
+		r.engine.Records = newRecords()
+	}
+	for _, f := range r.learned {
+		r.engine.Records.add(f)
+	}
+	if r.engine.Journal == nil {
+		return
+	}
+	var frames []frame
+	for i := range r.plan.Steps {
+		s := &r.plan.Steps[i]
+		if s.Act == ActNone && r.engine.Records.Pending[s.Node] && r.steps[s.Node] == nil {
+			frames = append(frames, frame{Kind: frameOutcome, Nodes: []string{s.Node}, OK: true, At: now()})
 		}
+	}
+	var err error
+	if len(frames) > 0 {
+		err = r.engine.Journal.append(frames...)
+	}
+	if err == nil && (something || len(frames) > 0) {
+		err = r.engine.Journal.Sync()
+	}
+	if err != nil {
+		r.fail(fmt.Errorf("the journal: %w", err))
 	}
 }
 
 // ErrStopped is a run that ended early because Engine.Stop was closed.
 var ErrStopped = errors.New("stopped before everything was done")
 
-// A run is one execution: the states of its nodes, guarded by mu.
+// A run is one execution: the states of its nodes, guarded by lock.
 type run struct {
 	*world
 	plan  *Plan
 	steps map[string]*Step
 	users map[string][]string // within the plan
-	slots chan struct{}       // local actions and machines
 
 	lock     sync.Mutex
 	wake     *sync.Cond
 	needs    map[string]int
+	free     []string            // waits for nothing any more
 	queue    map[string][]string // ready nodes by host
 	busy     map[string]bool     // hosts with a batch under way
+	local    readyHeap           // ready actions and machines
+	occupied int                 // actions and machines that are worked on
+	records  map[string]bool     // whose outcome is written already
+	learned  []frame             // about tasks, for the engine's next plan
 	running  int
-	left     int
-	priority map[string]time.Duration
 	summary  Summary
 	first    error
 	halted   bool
 }
 
 func newRun(e *Engine, p *Plan) *run {
+	n := len(p.Steps)
 	r := &run{
-		world: p.world, plan: p, steps: map[string]*Step{}, users: map[string][]string{},
-		slots: make(chan struct{}, e.parallel()), needs: map[string]int{},
-		queue: map[string][]string{}, busy: map[string]bool{}, left: len(p.Steps),
+		world: p.world, plan: p, steps: make(map[string]*Step, n), users: make(map[string][]string, n),
+		needs: make(map[string]int, n), queue: map[string][]string{}, busy: map[string]bool{}, records: map[string]bool{},
 	}
 	r.wake = sync.NewCond(&r.lock)
 	clear(r.changed) // from now on what did change counts, not what would
 	for i := range p.Steps {
 		r.steps[p.Steps[i].Node] = &p.Steps[i]
 	}
-	for _, s := range p.Steps {
-		for _, need := range r.needsOf(s) {
-			if _, ok := r.steps[need]; ok && !slices.Contains(r.users[need], s.Node) {
-				r.users[need] = append(r.users[need], s.Node)
-				r.needs[s.Node]++
-			}
+	removed := map[string][]string{} // by host
+	for i := range p.Steps {
+		if s := &p.Steps[i]; s.Act == ActDelete {
+			removed[s.Host] = append(removed[s.Host], s.Node)
 		}
 	}
-	r.priority = r.remaining()
+	for i := range p.Steps {
+		r.wait(&p.Steps[i], removed)
+	}
 	return r
 }
 
-// needsOf returns what s has to wait for: what its node depends on; for a
-// removal the machine; and for a service whatever is removed from its host,
-// which may hold its ports.
-func (r *run) needsOf(s Step) []string {
-	var needs []string
+// wait notes what s has to wait for: what its node depends on; for a removal
+// the machine; and for a service whatever is removed from its host, which may
+// hold its ports.
+func (r *run) wait(s *Step, removed map[string][]string) {
 	for _, e := range s.node.Edges {
-		needs = append(needs, e.To)
+		r.waitFor(s.Node, e.To)
 	}
-	if s.Act == ActDelete && s.node.Machine == nil {
-		return append(needs, "vm:"+s.Host)
-	}
-	if s.Stage != StageRun || s.Host == "" {
-		return needs
-	}
-	for _, other := range r.plan.Steps {
-		if other.Act == ActDelete && other.Host == s.Host {
-			needs = append(needs, other.Node)
+	switch {
+	case s.Act == ActDelete && s.node.Machine == nil:
+		r.waitFor(s.Node, "vm:"+s.Host)
+	case s.Stage == StageRun && s.Host != "":
+		for _, id := range removed[s.Host] {
+			r.waitFor(s.Node, id)
 		}
 	}
-	return needs
 }
 
-// remaining returns the length of the longest path from each node to the end,
-// on recorded durations; what never ran counts a second.
-func (r *run) remaining() map[string]time.Duration {
-	longest := map[string]time.Duration{}
-	for _, s := range slices.Backward(r.plan.Steps) {
-		own := time.Second
-		if s.Act == ActNone {
-			own = 0
-		} else if d, ok := r.engine.Records.Durations[s.Node]; ok {
-			own = d
-		}
-		var after time.Duration
-		for _, u := range r.users[s.Node] {
-			after = max(after, longest[u])
-		}
-		longest[s.Node] = own + after
+// waitFor notes that a node waits for another one that is in the plan. One
+// that it waits for already has it last in its list.
+func (r *run) waitFor(id, need string) {
+	if _, ok := r.steps[need]; !ok {
+		return
 	}
-	return longest
+	if users := r.users[need]; len(users) == 0 || users[len(users)-1] != id {
+		r.users[need] = append(users, id)
+		r.needs[id]++
+	}
 }
 
 // begin returns the nodes that the plan changes.
 func (r *run) begin() []string {
 	var nodes []string
-	for _, s := range r.plan.Steps {
-		if s.Act != ActNone {
+	for i := range r.plan.Steps {
+		if s := &r.plan.Steps[i]; s.Act != ActNone {
 			nodes = append(nodes, s.Node)
 		}
 	}
@@ -165,16 +214,15 @@ func (r *run) schedule(ctx context.Context) {
 	go r.watch(ctx, done)
 	r.lock.Lock()
 	defer r.lock.Unlock()
-	var first []string
-	for _, s := range r.plan.Steps {
-		if r.needs[s.Node] == 0 {
-			first = append(first, s.Node)
+	r.local.priority, r.local.rank = r.remaining(), make(map[string]int, len(r.plan.Steps))
+	for i := range r.plan.Steps {
+		id := r.plan.Steps[i].Node
+		r.local.rank[id] = i
+		if r.needs[id] == 0 {
+			r.free = append(r.free, id)
 		}
 	}
-	for _, id := range first {
-		r.start(ctx, id)
-	}
-	r.flush(ctx)
+	r.proceed(ctx)
 	for r.running > 0 {
 		r.wake.Wait()
 	}
@@ -198,70 +246,50 @@ func (r *run) stopping() bool {
 	return r.halted || r.first != nil && !r.engine.KeepGoing
 }
 
-// start begins work on a ready node; the lock is held.
-func (r *run) start(ctx context.Context, id string) {
-	s := r.steps[id]
-	switch {
-	case s.Act == ActNone:
-		r.end(ctx, id, ActNone, 0, nil)
-	case r.stopping():
-	case s.node.Machine != nil:
-		r.running++
-		go r.machineNode(ctx, s)
-	case s.node.Action != nil:
-		r.running++
-		go r.actionNode(ctx, s)
-	default:
-		r.queue[s.Host] = append(r.queue[s.Host], id)
-	}
-}
-
-// flush sends off what became ready together; the lock is held.
-func (r *run) flush(ctx context.Context) {
-	for host := range r.queue {
-		r.kick(ctx, host)
-	}
-}
-
-// kick sends the ready nodes of a host off in one batch; the lock is held.
-// While a batch is under way, ready nodes gather for the next.
-func (r *run) kick(ctx context.Context, host string) {
-	if r.busy[host] || len(r.queue[host]) == 0 || r.stopping() {
-		return
-	}
-	ids := r.queue[host]
-	delete(r.queue, host)
-	slices.SortStableFunc(ids, func(a, b string) int { return cmp.Compare(r.priority[b], r.priority[a]) })
-	r.busy[host] = true
-	r.running += len(ids) + 1 // the batch counts too, until the next one is on its way
-	go func() {
-		r.batch(ctx, host, ids)
-		r.lock.Lock()
-		defer r.lock.Unlock()
-		r.busy[host] = false
-		r.kick(ctx, host)
-		r.running--
-		r.wake.Broadcast()
-	}()
-}
-
 // finish ends a node that was running.
 func (r *run) finish(ctx context.Context, id string, act Act, took time.Duration, err error) {
-	r.record(id, took, err)
+	r.lock.Lock()
+	s := r.steps[id]
+	noted := r.records[id] && err == nil
+	r.lock.Unlock()
+	if !noted && (act != ActNone || err != nil || !s.local()) {
+		r.record(s, took, err)
+	}
 	r.lock.Lock()
 	defer r.lock.Unlock()
-	r.end(ctx, id, act, took, err)
-	r.flush(ctx)
+	if s.node.Machine != nil || s.node.Action != nil {
+		r.occupied--
+	}
+	r.end(id, act, took, err)
+	r.proceed(ctx)
 	r.running--
 	r.wake.Broadcast()
 }
 
+// noted says that the outcome of a node is in the journal already.
+func (r *run) noted(f frame) {
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	r.records[f.Nodes[0]] = true
+	r.learned = append(r.learned, f)
+}
+
 // record writes the outcome of a node to the journal.
-func (r *run) record(id string, took time.Duration, err error) {
+func (r *run) record(s *Step, took time.Duration, err error) {
 	if r.engine.Journal == nil {
 		return
 	}
-	werr := r.engine.Journal.append(frame{Frame: "outcome", Node: id, OK: err == nil, Took: took, At: now()})
+	write := r.engine.Journal.sure
+	if s.local() {
+		write = r.engine.Journal.append
+	}
+	f := frame{Kind: frameOutcome, Nodes: []string{s.Node}, OK: err == nil, Took: took, At: now()}
+	if err != nil && s.local() {
+		r.lock.Lock()
+		r.learned = append(r.learned, frame{Kind: frameIntent, Nodes: f.Nodes}) // it is not done
+		r.lock.Unlock()
+	}
+	werr := write(f)
 	if werr != nil {
 		r.lock.Lock()
 		defer r.lock.Unlock()
@@ -275,9 +303,8 @@ func (r *run) fail(err error) {
 	}
 }
 
-// end counts a node and starts what waited for it; the lock is held.
-func (r *run) end(ctx context.Context, id string, act Act, took time.Duration, err error) {
-	r.left--
+// end counts a node and frees what waited for it; the lock is held.
+func (r *run) end(id string, act Act, took time.Duration, err error) {
 	s := r.steps[id]
 	delete(r.steps, id)
 	switch {
@@ -298,7 +325,7 @@ func (r *run) end(ctx context.Context, id string, act Act, took time.Duration, e
 	}
 	for _, u := range r.users[id] {
 		if r.needs[u]--; r.needs[u] == 0 && r.steps[u] != nil {
-			r.start(ctx, u)
+			r.free = append(r.free, u)
 		}
 	}
 }
@@ -313,7 +340,6 @@ func (r *run) drop(failed string) {
 			continue
 		}
 		delete(r.steps, id)
-		r.left--
 		r.skip(id, failed+" did not succeed")
 		pending = append(pending, r.users[id]...)
 	}
@@ -346,10 +372,8 @@ func (r *run) skipRest() {
 // machineNode creates or starts a machine, connects, and asks once what all
 // its nodes want to know.
 func (r *run) machineNode(ctx context.Context, s *Step) {
-	r.slots <- struct{}{}
-	defer func() { <-r.slots }()
 	start := r.started(s.Node, s.Act)
-	err := r.intend(s.Node)
+	err := r.intend(s)
 	if err == nil {
 		err = r.arrive(ctx, s)
 	}
@@ -394,37 +418,33 @@ func (r *run) arrive(ctx context.Context, s *Step) error {
 	return r.claim(host.Name)
 }
 
-// actionNode runs a task or a probe.
-func (r *run) actionNode(ctx context.Context, s *Step) {
-	r.slots <- struct{}{}
-	defer func() { <-r.slots }()
-	start := r.started(s.Node, s.Act)
-	err := r.intend(s.Node)
-	if err == nil {
-		err = s.node.Action.Run(ctx, Surroundings{
-			Scope: r.scope(ctx, true), Machine: r.machine(s.Host),
-			Progress: func(line string) { r.engine.emit(NodeProgress{Node: s.Node, Line: line}) },
-		})
-	}
-	r.finish(ctx, s.Node, s.Act, time.Since(start), err)
-}
-
 func (r *run) started(id string, act Act) time.Time {
 	r.engine.emit(NodeStarted{Node: id, Act: act, At: now()})
 	return time.Now()
 }
 
-// intend writes, before the effect, which nodes are about to change.
-func (r *run) intend(ids ...string) error {
+// intend writes, before the effect, what is about to change.
+func (r *run) intend(steps ...*Step) error {
 	if r.engine.Journal == nil {
 		return errors.New("nothing is executed without a journal")
 	}
-	return r.engine.Journal.append(frame{Frame: "intent", Nodes: ids, At: now()})
+	f := frame{Kind: frameIntent, At: now()}
+	write := r.engine.Journal.append
+	for _, s := range steps {
+		f.Nodes = append(f.Nodes, s.Node)
+		if !s.local() {
+			write = r.engine.Journal.sure
+		}
+	}
+	if err := write(f); err != nil {
+		return fmt.Errorf("the journal: %w", err)
+	}
+	return nil
 }
 
 // diffAt compares a node once more, now that everything it depends on is
 // done.
 func (r *run) diffAt(ctx context.Context, s *Step) (Change, error) {
 	c, err := s.node.Resource.Diff(r.scope(ctx, true), r.factsOf(s.Host))
-	return r.listed(s.Host, s.Node, c), err
+	return r.listed(s.node, c), err
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/torrust/tracker-deployer/environments"
+	"github.com/torrust/tracker-deployer/tasks/cache"
 	"github.com/torrust/tracker-deployer/tasks/hosts"
 )
 
@@ -29,13 +30,15 @@ const (
 var deployStages = []Stage{StageProvision, StageConfigure, StageRelease, StageRun}
 
 // A Node is one thing of an environment: a machine, a resource on a machine,
-// or an action. Exactly one of Machine, Resource and Action is set.
+// or an action. At most one of Machine, Resource and Action is set; none is a
+// group, which only names others.
 type Node struct {
 	ID       string // "kind:name"
 	Stage    Stage
 	Host     string // the host it lives on or runs on, "" = the operator's computer
 	Position environments.Position
-	Doc      string // one line for people, "" = none
+	Doc      string   // one line for people, "" = none
+	Was      []string // ids that it had before, see renamed()
 	Edges    []Edge
 
 	Machine  *environments.Host
@@ -56,6 +59,27 @@ type Action interface {
 	Run(ctx context.Context, surroundings Surroundings) error
 }
 
+// A Cacheable is an action that need not run as long as everything that goes in
+// and comes out is as it was when it ran last.
+type Cacheable interface {
+	Action
+	// Recipe returns everything that goes in, nil for an action that runs
+	// whenever it is asked for. Its error is an *Unknown when a value is
+	// needed that nobody knows yet.
+	Recipe(s *Scope) (*cache.Recipe, error)
+}
+
+// A Tooled is an action that needs programs on the operator's computer. They
+// are looked for before anything of a run begins.
+type Tooled interface {
+	// Tools returns names for PATH, and paths.
+	Tools() []string
+}
+
+// Made is what a node answers once that which it makes on the operator's
+// computer is there as declared: a ref to wait for.
+const Made = "made"
+
 // Surroundings are what an action is given.
 type Surroundings struct {
 	Scope    *Scope
@@ -65,26 +89,34 @@ type Surroundings struct {
 
 // A Graph is a frozen set of nodes without cycles.
 type Graph struct {
-	nodes map[string]*Node
-	order []string // topological; among equals in the order of declaration
-	users map[string][]string
+	nodes   map[string]*Node
+	order   []string // topological; among equals in the order of declaration
+	renamed []*Node  // those that had another id before
+	users   map[string][]string
 }
 
 // NewGraph checks that ids are unique, that edges lead somewhere and that
 // there is no cycle, and freezes the nodes.
 func NewGraph(nodes []*Node) (*Graph, error) {
-	g := &Graph{nodes: make(map[string]*Node, len(nodes)), users: make(map[string][]string)}
+	g := &Graph{nodes: make(map[string]*Node, len(nodes)), order: make([]string, 0, len(nodes)), users: make(map[string][]string)}
 	rank := make(map[string]int, len(nodes))
 	for i, n := range nodes {
 		if first, ok := g.nodes[n.ID]; ok {
 			return nil, fmt.Errorf("%s is declared twice: at %s and at %s", n.ID, first.Position, n.Position)
 		}
 		g.nodes[n.ID], rank[n.ID] = n, i
+		if len(n.Was) > 0 {
+			g.renamed = append(g.renamed, n)
+		}
 	}
 	needs := make(map[string]int, len(nodes))
-	for _, n := range nodes {
+	sorted := true // every node comes after what it needs, as where only handles are passed
+	for i, n := range nodes {
+		g.order = append(g.order, n.ID)
 		for _, e := range n.Edges {
-			if _, ok := g.nodes[e.To]; !ok {
+			to, ok := rank[e.To]
+			sorted = sorted && to < i
+			if !ok {
 				return nil, fmt.Errorf("%s: %s: %s refers to %q, which nothing declares", n.Position, n.ID, e.Field, e.To)
 			}
 			// A second edge to the same node finds n last in its list.
@@ -94,6 +126,10 @@ func NewGraph(nodes []*Node) (*Graph, error) {
 			}
 		}
 	}
+	if sorted {
+		return g, nil
+	}
+	g.order = g.order[:0]
 	ready := &rankHeap{rank: rank}
 	for _, n := range nodes {
 		if needs[n.ID] == 0 {

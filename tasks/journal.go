@@ -1,53 +1,36 @@
 package tasks
 
 import (
-	"bufio"
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
 
-// journalFormat is the number in the first frame. A newer one is refused; an
-// older one would be migrated here.
-const journalFormat = 1
-
-// compactAbove is the size in bytes above which opening rewrites the file.
+// compactAbove is the size in bytes below which opening never rewrites the
+// file; above it does where less than half of it still counts.
 const compactAbove = 1 << 20
-
-// A frame is one line of the journal: checksum, space, JSON. A run is a
-// "begin" that lists what it is going to change, an "intent" before and an
-// "outcome" after the work on each node, and an "end".
-type frame struct {
-	Frame   string        `json:"frame"` // format, begin, intent, outcome, end
-	Format  int           `json:"format,omitempty"`
-	Nodes   []string      `json:"nodes,omitempty"` // of begin and intent
-	Node    string        `json:"node,omitempty"`  // of outcome
-	OK      bool          `json:"ok,omitempty"`
-	Took    time.Duration `json:"took,omitempty"`
-	At      time.Time     `json:"at,omitzero"`
-	Targets []string      `json:"targets,omitempty"`
-}
-
-// Records are what earlier runs left: how long nodes took, and which were
-// begun and not finished.
-type Records struct {
-	Durations map[string]time.Duration
-	Pending   map[string]bool
-	LastRun   time.Time // zero = never
-}
 
 // A Journal is the append-only file of records of one environment. While it
 // is open for writing it holds the environment's local lock.
+//
+// A frame of an operation on a machine is on disk before the operation begins
+// and after it ended. Frames of local tasks are written then, too, and reach
+// the disk with the next sync, at the latest at the end of the run: what a
+// failing disk forgets of them is done again.
+//
+// Its methods are safe for concurrent use.
 type Journal struct {
-	file *os.File
+	lock   sync.Mutex
+	file   *os.File
+	size   int64 // of what is written whole
+	dirty  bool  // something is not synced
+	begun  bool  // a run began since it was opened; the next one goes on with it
+	buffer []byte
 }
 
 // ErrBusy is another run of the same environment on this computer.
@@ -56,7 +39,7 @@ var ErrBusy = errors.New("another run of this environment is going on")
 // ReadRecords reads the journal at path and writes nothing. A file that is not
 // there is empty, and so is what follows a torn or damaged frame.
 func ReadRecords(path string) (Records, error) {
-	r := Records{Durations: map[string]time.Duration{}, Pending: map[string]bool{}}
+	r := newRecords()
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return r, nil
@@ -64,15 +47,15 @@ func ReadRecords(path string) (Records, error) {
 	if err != nil {
 		return r, err
 	}
-	_, err = scan(data, r.add)
+	_, err = r.scan(data)
 	return r, err
 }
 
 // OpenJournal opens the journal at path for one run, creating it, cutting off a
-// torn tail and compacting it where it has grown. It returns ErrBusy when
-// another process has it open.
+// torn tail, and rewriting it where it has grown or is of an older format. It
+// returns ErrBusy when another process has it open.
 func OpenJournal(path string) (*Journal, Records, error) {
-	r := Records{Durations: map[string]time.Duration{}, Pending: map[string]bool{}}
+	r := newRecords()
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, r, err
 	}
@@ -84,12 +67,12 @@ func OpenJournal(path string) (*Journal, Records, error) {
 	if err != nil {
 		return nil, r, errors.Join(err, f.Close())
 	}
-	good, err := scan(data, r.add)
+	found, err := r.scan(data)
 	if err != nil {
 		return nil, r, errors.Join(err, f.Close())
 	}
-	j := &Journal{file: f}
-	if err := j.prepare(path, good, len(data), r); err != nil {
+	j := &Journal{file: f, size: int64(found.good)}
+	if err := j.prepare(path, found, len(data), &r); err != nil {
 		return nil, r, errors.Join(err, j.file.Close())
 	}
 	return j, r, nil
@@ -119,109 +102,110 @@ func openLocked(path string) (*os.File, error) {
 	}
 }
 
-// prepare cuts a torn tail off, writes the first frame of a new file, and
-// replaces a file that has grown by its records alone.
-func (j *Journal) prepare(path string, good, size int, r Records) error {
-	if good < size {
-		if err := j.file.Truncate(int64(good)); err != nil {
+// prepare cuts a torn tail off, heads a new file, and rewrites one that has an
+// older format or that has grown. Where there is no room for a second file the
+// one that there is goes on growing.
+func (j *Journal) prepare(path string, found scanned, size int, r *Records) error {
+	if found.old && found.good > 0 {
+		return j.rewrite(path, r)
+	}
+	if found.good < size {
+		if err := j.file.Truncate(int64(found.good)); err != nil {
 			return err
 		}
 	}
-	if good == 0 {
-		return j.append(frame{Frame: "format", Format: journalFormat})
+	if found.good == 0 {
+		return j.add(header())
 	}
-	if good < compactAbove {
+	if found.good < compactAbove || found.good < 2*found.live {
 		return nil
 	}
+	if err := j.rewrite(path, r); !errors.Is(err, unix.ENOSPC) && !errors.Is(err, unix.EDQUOT) {
+		return err
+	}
+	return nil
+}
+
+// rewrite replaces the file with one that holds r and nothing else.
+func (j *Journal) rewrite(path string, r *Records) error {
 	next, err := os.CreateTemp(filepath.Dir(path), ".journal-*")
 	if err != nil {
 		return err
 	}
-	if err := unix.Flock(int(next.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		return errors.Join(err, next.Close())
+	n := &Journal{file: next}
+	err = unix.Flock(int(next.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if err == nil {
+		err = n.add(header(), r.frames()...)
+	}
+	if err == nil {
+		err = n.Sync()
+	}
+	if err == nil {
+		err = os.Rename(next.Name(), path)
+	}
+	if err != nil {
+		_ = next.Close()
+		return errors.Join(err, os.Remove(next.Name()))
 	}
 	old := j.file
-	j.file = next
-	if err := j.append(r.frames()...); err != nil {
-		return err
-	}
-	if err := os.Rename(next.Name(), path); err != nil {
-		return err
-	}
+	j.file, j.size, j.dirty = n.file, n.size, false
 	return old.Close()
 }
 
-// frames returns the frames that scan to r.
-func (r Records) frames() []frame {
-	frames := []frame{{Frame: "format", Format: journalFormat}}
-	var pending []string
-	for id := range r.Pending {
-		pending = append(pending, id)
+// Prune drops what is recorded of nodes that keep refuses and returns their
+// ids, sorted. The journal was opened at path, with the records r.
+func (j *Journal) Prune(path string, r *Records, keep func(node string) bool) ([]string, error) {
+	gone := r.drop(keep)
+	if len(gone) == 0 {
+		return nil, nil
 	}
-	frames = append(frames, frame{Frame: "begin", Nodes: pending, At: r.LastRun})
-	for id, took := range r.Durations {
-		if !r.Pending[id] {
-			frames = append(frames, frame{Frame: "outcome", Node: id, OK: true, Took: took})
-		}
-	}
-	return frames
+	return gone, j.rewrite(path, r)
 }
 
-func (r *Records) add(f frame) {
-	switch f.Frame {
-	case "begin":
-		r.LastRun = f.At
-		for _, id := range f.Nodes {
-			r.Pending[id] = true
-		}
-	case "outcome":
-		if f.OK {
-			delete(r.Pending, f.Node)
-			r.Durations[f.Node] = f.Took
-		}
-	}
-}
-
-// scan calls add for each good frame and returns how many bytes they take.
-func scan(data []byte, add func(frame)) (good int, err error) {
-	for rest := data; len(rest) > 0; {
-		end := bytes.IndexByte(rest, '\n')
-		if end < 9 {
-			break
-		}
-		body := rest[9:end]
-		if fmt.Sprintf("%08x ", crc32.ChecksumIEEE(body)) != string(rest[:9]) {
-			break
-		}
-		var f frame
-		if json.Unmarshal(body, &f) != nil {
-			break
-		}
-		if f.Format > journalFormat {
-			return good, fmt.Errorf("the records have format %d, this program reads up to %d", f.Format, journalFormat)
-		}
-		add(f)
-		rest = rest[end+1:]
-		good = len(data) - len(rest)
-	}
-	return good, nil
-}
-
-// append writes frames and syncs them once.
-func (j *Journal) append(frames ...frame) error {
-	w := bufio.NewWriter(j.file)
-	for _, f := range frames {
-		body, err := json.Marshal(f)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(w, "%08x %s\n", crc32.ChecksumIEEE(body), body)
-	}
-	if err := w.Flush(); err != nil {
+// sure writes frames and waits until they are on disk.
+func (j *Journal) sure(frames ...frame) error {
+	if err := j.append(frames...); err != nil {
 		return err
 	}
+	return j.Sync()
+}
+
+// append writes frames in one piece.
+func (j *Journal) append(frames ...frame) error {
+	return j.add(nil, frames...)
+}
+
+// add writes head and frames. What could be written only in part is taken
+// back, so that what follows can be read.
+func (j *Journal) add(head []byte, frames ...frame) error {
+	j.lock.Lock()
+	defer j.lock.Unlock()
+	b := append(j.buffer[:0], head...)
+	for _, f := range frames {
+		b = f.append(b)
+	}
+	j.buffer = b[:0]
+	if _, err := j.file.Write(b); err != nil {
+		return errors.Join(err, j.file.Truncate(j.size))
+	}
+	j.size += int64(len(b))
+	j.dirty = true
+	return nil
+}
+
+// Sync waits until everything that was written is on disk.
+func (j *Journal) Sync() error {
+	j.lock.Lock()
+	defer j.lock.Unlock()
+	if !j.dirty {
+		return nil
+	}
+	j.dirty = false
 	return j.file.Sync()
 }
 
-// Close releases the lock.
-func (j *Journal) Close() error { return j.file.Close() }
+// Close releases the lock, also where a child that is just being started still
+// has a copy of the file.
+func (j *Journal) Close() error {
+	return errors.Join(unix.Flock(int(j.file.Fd()), unix.LOCK_UN), j.file.Close())
+}

@@ -1,7 +1,10 @@
 package tasks
 
 import (
+	"slices"
+
 	"github.com/torrust/tracker-deployer/environments"
+	"github.com/torrust/tracker-deployer/tasks/cache"
 )
 
 // A Plan says what a run would do: a JSON value that is the same bytes for
@@ -56,6 +59,23 @@ func (p *Plan) Removes() []Step {
 		}
 	}
 	return removes
+}
+
+// Evidence returns every file that the plan looked at to find that actions need
+// not run, with the identity that it had: as long as all of them keep theirs,
+// and the environment and what it was given are the same, so does the plan. It
+// says nothing about actions that do run, nor about machines.
+func (p *Plan) Evidence() []cache.File {
+	if p.world == nil {
+		return nil
+	}
+	list := slices.Clone(p.world.passed)
+	for i := range p.Steps {
+		if v, ok := p.world.verdicts[p.Steps[i].Node]; ok {
+			list = slices.AppendSeq(list, v.Record.Files)
+		}
+	}
+	return list
 }
 
 // Close ends the connections that planning opened.

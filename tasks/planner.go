@@ -1,12 +1,15 @@
 package tasks
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/torrust/tracker-deployer/environments"
+	"github.com/torrust/tracker-deployer/tasks/cache"
 	"github.com/torrust/tracker-deployer/tasks/hosts"
 	"golang.org/x/sync/errgroup"
 )
@@ -16,7 +19,7 @@ import (
 // caller closes the plan.
 func (e *Engine) Plan(ctx context.Context, g *Graph, s Selection) (*Plan, error) {
 	w := newWorld(e)
-	p := &planner{world: w, graph: g, selection: s, steps: map[string]Step{}}
+	p := &planner{world: w, graph: g, selection: s, tools: map[string]bool{}, anew: map[string]bool{}}
 	plan, err := p.plan(ctx)
 	if err != nil {
 		w.close()
@@ -29,7 +32,10 @@ type planner struct {
 	*world
 	graph     *Graph
 	selection Selection
-	steps     map[string]Step
+	steps     map[string]*Step
+	records   map[string]*cache.Record // of the actions that are planned
+	tools     map[string]bool          // that were found
+	anew      map[string]bool          // paths that actions are going to make anew
 }
 
 func (p *planner) plan(ctx context.Context) (*Plan, error) {
@@ -37,12 +43,14 @@ func (p *planner) plan(ctx context.Context) (*Plan, error) {
 	if err := p.lookAll(ctx, machines); err != nil {
 		return nil, err
 	}
-	var todo []*Node
+	todo := make([]*Node, 0, len(p.selection.Nodes))
 	for _, id := range p.graph.order {
 		if p.selection.Nodes[id] {
 			todo = append(todo, p.graph.nodes[id])
 		}
 	}
+	p.steps = make(map[string]*Step, len(todo))
+	defer p.lookAtFiles(todo)()
 	scope := p.scope(ctx, false)
 	for round := todo; len(round) > 0; {
 		if err := p.observeAll(ctx, scope, round); err != nil {
@@ -113,7 +121,8 @@ func isUnknown(err error) bool {
 
 // diff plans the nodes whose answers are there and returns the others.
 func (p *planner) diff(scope *Scope, nodes []*Node) (rest []*Node, err error) {
-	for _, n := range nodes {
+	steps := make([]Step, len(nodes)) // in one piece
+	for i, n := range nodes {
 		if !p.ready(scope, n) {
 			rest = append(rest, n)
 			continue
@@ -122,11 +131,15 @@ func (p *planner) diff(scope *Scope, nodes []*Node) (rest []*Node, err error) {
 		if err != nil {
 			return nil, &NodeError{n.ID, n.Position, err}
 		}
+		if n.Action != nil && p.selection.Only && !p.selection.Wanted[n.ID] {
+			p.setMade(n.ID) // as it is, since it is not going to run
+		}
 		p.setOutputs(n.ID, c.Outputs)
 		if c.Act != ActNone && c.Act != ActRun {
 			p.setChanged(n.ID)
 		}
-		p.steps[n.ID] = Step{Node: n.ID, Host: n.Host, Stage: n.Stage, Position: n.Position, Change: c, node: n}
+		steps[i] = Step{Node: n.ID, Host: n.Host, Stage: n.Stage, Position: n.Position, Change: c, node: n}
+		p.steps[n.ID] = &steps[i]
 	}
 	return rest, nil
 }
@@ -151,7 +164,9 @@ func (p *planner) change(scope *Scope, n *Node) (Change, error) {
 	case n.Machine != nil:
 		return machineChange(p.status[n.Machine.Name]), nil
 	case n.Action != nil:
-		return Change{Act: ActRun}, nil
+		return p.action(scope, n)
+	case n.Resource == nil:
+		return Change{Act: ActNone}, nil
 	}
 	s := p.status[n.Host]
 	switch s.State {
@@ -161,7 +176,7 @@ func (p *planner) change(scope *Scope, n *Node) (Change, error) {
 	c, err := n.Resource.Diff(scope, p.factsOf(n.Host))
 	unknown, ok := errors.AsType[*Unknown](err)
 	if !ok {
-		return p.listed(n.Host, n.ID, c), err
+		return p.listed(n, c), err
 	}
 	if s.State == StateAbsent || c.Act == ActCreate {
 		return Change{Act: ActCreate, Reason: unknown.Error()}, nil
@@ -192,24 +207,24 @@ func machineChange(s Status) Change {
 func (p *planner) assemble(machines []environments.Host, todo []*Node) (*Plan, error) {
 	plan := &Plan{
 		Format: 1, Environment: p.engine.Name, ID: p.engine.ID,
-		Targets: p.selection.Targets, Hosts: []PlanHost{}, Steps: []Step{}, world: p.world,
+		Targets: p.selection.Targets, Hosts: []PlanHost{}, Steps: make([]Step, 0, len(todo)), world: p.world,
 	}
 	for _, h := range machines {
 		s := p.status[h.Name]
 		plan.Hosts = append(plan.Hosts, PlanHost{Host: h.Name, State: s.State, Reason: s.Reason})
 		if p.selection.Full {
-			plan.Steps = append(plan.Steps, orphans(h.Name, p.manifest(h.Name), p.graph)...)
+			plan.Steps = append(plan.Steps, p.orphans(h.Name)...)
 		}
 	}
 	for _, n := range todo {
 		step := p.steps[n.ID]
 		if p.selection.Only && !p.selection.Wanted[n.ID] {
-			if step.Act != ActNone && step.Act != ActRun {
+			if step.Act != ActNone && (step.Act != ActRun || len(step.Fields) > 0 || step.Reason != "") {
 				return nil, &UnmetError{Node: n.ID, Act: step.Act, Reason: step.Reason}
 			}
 			continue
 		}
-		plan.Steps = append(plan.Steps, step)
+		plan.Steps = append(plan.Steps, *step)
 	}
 	return plan, nil
 }
@@ -230,24 +245,30 @@ func (e *UnmetError) Error() string {
 // Hint says how to get it.
 func (e *UnmetError) Hint() string { return "run it without --only" }
 
-// orphans returns a step for each thing that the manifest lists and the graph
-// does not declare. What has nothing left but data is kept until it is pruned
-// by name.
-func orphans(host string, m hosts.Manifest, g *Graph) []Step {
-	var steps []Step
-	ids := make([]string, 0, len(m.Owned))
-	for id := range m.Owned {
-		ids = append(ids, id)
+// orphans returns a step for each thing that the manifest of a host lists and
+// the graph does not declare. What has nothing left but data is kept until it
+// is pruned by name; what something else owns now is left to that.
+func (p *planner) orphans(host string) []Step {
+	m := p.manifest(host)
+	var owned hosts.Owned // by what is declared
+	for _, s := range p.steps {
+		if o := s.Owned; o != nil && s.Host == host {
+			owned.Paths, owned.Units = append(owned.Paths, o.Paths...), append(owned.Units, o.Units...)
+			owned.Services, owned.Table = append(owned.Services, o.Services...), cmp.Or(o.Table, owned.Table)
+		}
 	}
-	slices.Sort(ids)
-	for _, id := range ids {
-		if n, ok := g.nodes[id]; ok && n.Host == host {
+	var steps []Step
+	for _, id := range slices.Sorted(maps.Keys(m.Owned)) {
+		if n, ok := p.graph.nodes[id]; ok && n.Host == host || p.graph.renamedTo(id, host) {
 			continue
 		}
 		o := orphan{id: id, owned: m.Owned[id]}
 		if !o.live() {
 			continue
 		}
+		data := o.owned.Data
+		o.owned = without(o.owned, owned)
+		o.owned.Data = data
 		n := &Node{ID: id, Stage: StageRun, Host: host, Resource: o}
 		c, _ := o.Diff(nil, nil) // an orphan needs neither to know what to remove
 		steps = append(steps, Step{Node: id, Host: host, Stage: n.Stage, Change: c, node: n})

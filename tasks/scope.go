@@ -25,8 +25,6 @@ type Scope struct {
 	// MAC returns a keyed digest of data under a key that only the
 	// environment's age file holds: fit to be stored where others read.
 	MAC func(data []byte) (string, error)
-	// Arguments are the task's arguments by name.
-	Arguments map[string]string
 	// Changed reports whether a node is going to change, or did, in this run,
 	// or was left half-done by an earlier one.
 	Changed func(node string) bool
@@ -42,10 +40,7 @@ func (s *Scope) Lookup(leaf environments.Value) (string, error) {
 		return "", &Unknown{What: leaf.Node + " " + leaf.Attribute, When: "after " + leaf.Node}
 	case environments.Hidden:
 		return s.Secret(leaf.Name)
-	default:
-		if v, ok := s.Arguments[leaf.Name]; ok {
-			return v, nil
-		}
+	default: // an argument; those of a task are in their places, see environments.Bind
 		return "", fmt.Errorf("argument %q has no value", leaf.Name)
 	}
 }

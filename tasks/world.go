@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/torrust/tracker-deployer/environments"
+	"github.com/torrust/tracker-deployer/tasks/cache"
 	"github.com/torrust/tracker-deployer/tasks/hosts"
 )
 
@@ -28,13 +29,16 @@ type world struct {
 	asked    map[string]map[string]hosts.Query // by host and key
 	outputs  map[string]map[string]string
 	changed  map[string]bool
+	made     map[string]bool          // nodes that answer Made
+	verdicts map[string]cache.Verdict // on actions that were found as recorded
+	passed   []cache.File             // where their tools are not
 }
 
 func newWorld(e *Engine) *world {
 	return &world{
 		engine: e, status: map[string]Status{}, machines: map[string]hosts.Machine{},
 		facts: map[string]hosts.Facts{}, asked: map[string]map[string]hosts.Query{},
-		outputs: map[string]map[string]string{}, changed: map[string]bool{},
+		outputs: map[string]map[string]string{}, changed: map[string]bool{}, verdicts: map[string]cache.Verdict{}, made: map[string]bool{},
 	}
 }
 
@@ -70,14 +74,16 @@ func (w *world) scope(ctx context.Context, create bool) *Scope {
 		Outputs: func(node, attribute string) (string, bool) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
+			if attribute == Made {
+				return "", w.made[node]
+			}
 			v, ok := w.outputs[node][attribute]
 			return v, ok
 		},
 		Secret: func(name string) (string, error) {
 			return w.engine.Secrets.Value(ctx, name, create)
 		},
-		MAC:       func(data []byte) (string, error) { return w.engine.Secrets.MAC(data, create) },
-		Arguments: w.engine.Arguments,
+		MAC: func(data []byte) (string, error) { return w.engine.Secrets.MAC(data, create) },
 		Changed: func(node string) bool {
 			w.mu.Lock()
 			defer w.mu.Unlock()
@@ -107,6 +113,13 @@ func (w *world) setOutputs(node string, outputs map[string]string) {
 	for k, v := range outputs {
 		w.outputs[node][k] = v
 	}
+}
+
+// setMade notes that what a node makes is there.
+func (w *world) setMade(node string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.made[node] = true
 }
 
 func (w *world) setChanged(node string) {
@@ -232,14 +245,15 @@ func (w *world) answered(host string, q hosts.Query) bool {
 
 // listed makes a change of a node that is as declared but that its machine's
 // manifest does not list: what is not listed could not be removed later.
-func (w *world) listed(host, node string, c Change) Change {
+func (w *world) listed(n *Node, c Change) Change {
 	if c.Act == "" {
 		c.Act = ActNone
 	}
-	if c.Act != ActNone || c.Owned == nil || w.machine(host) == nil {
+	c = w.moved(n, c)
+	if c.Act != ActNone || c.Owned == nil || w.machine(n.Host) == nil {
 		return c
 	}
-	if !reflect.DeepEqual(w.manifest(host).Owned[node], *c.Owned) {
+	if !reflect.DeepEqual(w.manifest(n.Host).Owned[n.ID], *c.Owned) {
 		c.Act, c.Reason = ActUpdate, "the machine's manifest does not list it"
 	}
 	return c

@@ -13,11 +13,14 @@ import (
 var stages = []string{"deploy", "provision", "configure", "release", "run", "test"}
 
 // choose selects the nodes that targets name, with a suggestion for one that
-// nothing declares.
+// nothing declares. Every task among them has its arguments.
 func (d *deployment) choose(targets []string, only bool) (tasks.Selection, error) {
 	s, err := d.graph.Select(targets, only)
 	if unknown, ok := errors.AsType[*tasks.UnknownTargetError](err); ok {
 		return s, d.program.unknownTarget(unknown.Target, d)
+	}
+	if err == nil {
+		err = d.complete(s)
 	}
 	return s, err
 }

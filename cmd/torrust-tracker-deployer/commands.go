@@ -24,6 +24,7 @@ func (p *program) commands() []*cobra.Command {
 		list = append(list, p.stageCommand(s.name, s.short, s.long))
 	}
 	return append(list,
+		p.watchCommand(),
 		p.destroyCommand(),
 		p.powerCommand("start", "Start machines, or a service on its machine"),
 		p.powerCommand("stop", "Stop machines, or a service on its machine"),
@@ -33,11 +34,17 @@ func (p *program) commands() []*cobra.Command {
 		p.listCommand(),
 		p.showCommand(),
 		p.graphCommand(),
+		p.explainCommand(),
 		p.sshCommand(),
 		p.execCommand(),
 		p.logsCommand(),
+		p.cacheCommand(),
 		p.createCommand(),
 		p.validateCommand(),
+		p.checkCommand(),
+		p.fmtCommand(),
+		p.lintCommand(),
+		p.stubsCommand(),
 		p.versionCommand(),
 	)
 }

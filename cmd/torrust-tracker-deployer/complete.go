@@ -17,7 +17,7 @@ const completeWithin = 2 * time.Second
 // completeEnvironments completes ENV alone.
 func (p *program) completeEnvironments(_ *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
-		return p.completeParams(args[len(args)-1], word)
+		return p.completeSettings(args, word)
 	}
 	return p.environmentWords(word)
 }
@@ -35,20 +35,44 @@ func (p *program) environmentWords(word string) ([]string, cobra.ShellCompDirect
 	return withPrefix(environmentsIn(root), word), cobra.ShellCompDirectiveNoFileComp
 }
 
-// completeParams completes KEY=VALUE behind ENV.
-func (p *program) completeParams(env, word string) ([]string, cobra.ShellCompDirective) {
+// completeSettings completes KEY=VALUE behind ENV: the arguments of the tasks
+// that are named before it and the parameters of the file, each once.
+func (p *program) completeSettings(args []string, word string) ([]string, cobra.ShellCompDirective) {
+	plain := slices.DeleteFunc(slices.Clone(args), func(a string) bool { return strings.ContainsRune(a, '=') })
+	if len(plain) == 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
 	var list []string
-	for _, e := range p.evaluated(env) {
+	add := func(name string, choices []string) {
+		if slices.ContainsFunc(args, func(a string) bool { return strings.HasPrefix(a, name+"=") }) || slices.Contains(list, name+"=") {
+			return
+		}
+		if len(choices) == 0 {
+			list = append(list, name+"=")
+		}
+		for _, c := range choices {
+			list = append(list, name+"="+c)
+		}
+	}
+	for _, e := range p.evaluated(plain[len(plain)-1]) {
+		for _, t := range e.Asked(plain[:len(plain)-1]) {
+			for _, o := range t.Args {
+				add(o.Name, values(o.Type, o.Choices))
+			}
+		}
 		for _, q := range e.Params {
-			if len(q.Choices) == 0 {
-				list = append(list, q.Name+"=")
-			}
-			for _, c := range q.Choices {
-				list = append(list, q.Name+"="+c)
-			}
+			add(q.Name, values(q.Type, q.Choices))
 		}
 	}
 	return withPrefix(list, word), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+}
+
+// values returns what something of a type may be, as far as it can be listed.
+func values(kind string, choices []string) []string {
+	if kind == "bool" && len(choices) == 0 {
+		return []string{"true", "false"}
+	}
+	return choices
 }
 
 // completeTargets completes TARGET… ENV: what comes before ENV is completed
@@ -59,11 +83,20 @@ func (p *program) completeTargets(c *cobra.Command, args []string, word string) 
 		if c.HasParent() {
 			names = slices.Clone(stages)
 		}
-		for _, t := range e.Tasks {
-			names = append(names, t.Name)
-		}
-		return names
+		return append(names, targetsOf(e)...)
 	})
+}
+
+// targetsOf returns the names of the user's own targets.
+func targetsOf(e *environments.Environment) []string {
+	var names []string
+	for _, t := range e.Tasks {
+		names = append(names, t.Name)
+	}
+	for _, g := range e.Groups {
+		names = append(names, g.Name)
+	}
+	return names
 }
 
 func (p *program) completeHosts(_ *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
@@ -99,8 +132,8 @@ func servicesOf(e *environments.Environment) []string {
 // completeNames completes the words up to ENV, and ENV itself.
 func (p *program) completeNames(args []string, word string, of func(*environments.Environment) []string) ([]string, cobra.ShellCompDirective) {
 	root, ok := p.project()
-	if n := len(args); ok && n > 0 && slices.Contains(environmentsIn(root), args[n-1]) {
-		return p.completeParams(args[n-1], word)
+	if n := len(args); ok && n > 0 && (strings.ContainsRune(args[n-1], '=') || slices.Contains(environmentsIn(root), args[n-1])) {
+		return p.completeSettings(args, word)
 	}
 	list, directive := p.environmentWords(word)
 	if !ok || directive != cobra.ShellCompDirectiveNoFileComp {

@@ -19,6 +19,9 @@ const patience = 15 * time.Minute
 
 // connect opens a running machine. One that was just started is waited for.
 func (d *deployment) connect(ctx context.Context, h environments.Host, s tasks.Status, progress func(string)) (hosts.Machine, error) {
+	if r := d.program.Rehearsal; r.stands(h) {
+		return r.machine(d.env.Name, h)
+	}
 	if h.Provider.Simulated != nil {
 		dir, err := d.simulated().Directory(h)
 		if err != nil {

@@ -15,6 +15,7 @@ type sentence struct {
 	level   int // how many -v it takes to see it
 	act     tasks.Act
 	failed  bool
+	quoted  bool // it is what the node itself said
 }
 
 // done are the words for what was done to a node.
@@ -47,7 +48,7 @@ func describe(event tasks.Event) (sentence, bool) {
 	case tasks.NodeStarted:
 		return sentence{subject: e.Node, text: string(e.Act) + " …", act: e.Act, level: 2}, true
 	case tasks.NodeProgress:
-		return sentence{subject: e.Node, text: e.Line}, true
+		return sentence{subject: e.Node, text: e.Line, quoted: true}, true
 	case tasks.NodeDone:
 		return describeDone(e), true
 	case tasks.NodeSkipped:

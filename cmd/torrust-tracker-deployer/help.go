@@ -1,11 +1,8 @@
 package main
 
 import (
-	"fmt"
-	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 	"github.com/torrust/tracker-deployer/builtins"
@@ -27,14 +24,15 @@ flags of every command
 {{end}}{{if not .HasParent}}
 A user's task is run by its name: ` + "`" + programName + ` TASK… ENV` + "`" + `.
 ENV is the name of environments/ENV.star, or a path. ` + "`help NAME`" + ` explains a
-command, or a built-in of environment files such as vm.
+command, a built-in of environment files such as vm, or a function of a library
+such as tracker; ` + "`help TASK ENV`" + ` a task.
 {{end}}`
 
 // helpCommand explains a command or a built-in of the language.
 func (p *program) helpCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "help [NAME]",
-		Short:   "Explain a command, or a built-in of environment files",
+		Use:     "help [NAME [ENV]]",
+		Short:   "Explain a command, a built-in, a library's function or a target",
 		GroupID: groupWrite,
 		RunE: func(c *cobra.Command, args []string) error {
 			root := c.Root()
@@ -47,17 +45,22 @@ func (p *program) helpCommand() *cobra.Command {
 				found.InitDefaultHelpFlag()
 				return found.Help()
 			}
+			if len(args) > 1 {
+				return p.helpTarget(c.Context(), args)
+			}
 			table := builtins.Table()
 			if i := slices.IndexFunc(table, func(b builtins.Builtin) bool { return b.Name == name }); i >= 0 {
-				if p.json {
-					return writeDocument(p.Out, table[i])
-				}
-				explain(p.Out, p.style(p.Out), table[i])
-				return nil
+				return p.helpBuiltin(table[i])
+			}
+			if ok, err := p.helpOwn(c.Context(), name); ok {
+				return err
 			}
 			return p.unknownTopic(name, table)
 		},
-		ValidArgsFunction: func(_ *cobra.Command, _ []string, word string) ([]string, cobra.ShellCompDirective) {
+		ValidArgsFunction: func(_ *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+			if len(args) > 0 {
+				return p.environmentWords(word)
+			}
 			return withPrefix(p.topics(builtins.Table()), word), cobra.ShellCompDirectiveNoFileComp
 		},
 	}
@@ -68,11 +71,11 @@ func (p *program) topics(table []builtins.Builtin) []string {
 	for _, b := range table {
 		names = append(names, b.Name)
 	}
-	return names
+	return append(names, p.ownTopics()...)
 }
 
 func (p *program) unknownTopic(name string, table []builtins.Builtin) error {
-	err := usage("no command and no built-in is called %q", name)
+	err := usage("no command, built-in, function or target is called %q", name)
 	if s := builtins.Suggest(name, p.topics(table)); s != "" {
 		return err.hint("did you mean %q?", s)
 	}
@@ -81,43 +84,4 @@ func (p *program) unknownTopic(name string, table []builtins.Builtin) error {
 		names = append(names, b.Name)
 	}
 	return err.hint("built-ins are %s", strings.Join(names, ", "))
-}
-
-// explain prints a built-in: what it is for, its parameters, an example.
-func explain(w io.Writer, s style, b builtins.Builtin) {
-	fmt.Fprintf(w, "%s\n\n%s\n", s.bold(signature(b)), b.Doc)
-	if len(b.Parameters) > 0 {
-		fmt.Fprintln(w, "\nparameters")
-		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-		for _, q := range b.Parameters {
-			fmt.Fprintf(t, "  %s\t%s\t%s\t%s\n", q.Name, q.Type, presence(q), q.Doc)
-		}
-		_ = t.Flush() // to the same writer as everything else
-	}
-	if b.Example != "" {
-		fmt.Fprintf(w, "\nexample\n  %s\n", strings.ReplaceAll(strings.TrimSpace(b.Example), "\n", "\n  "))
-	}
-}
-
-func signature(b builtins.Builtin) string {
-	var parts []string
-	for _, q := range b.Parameters {
-		if q.Required || strings.HasPrefix(q.Name, "*") {
-			parts = append(parts, q.Name)
-		} else {
-			parts = append(parts, q.Name+" = "+q.Default)
-		}
-	}
-	return b.Name + "(" + strings.Join(parts, ", ") + ")"
-}
-
-func presence(q builtins.Parameter) string {
-	text := "= " + q.Default
-	if q.Required {
-		text = "required"
-	}
-	if q.Unit != "" {
-		text += " (" + q.Unit + ")"
-	}
-	return text
 }

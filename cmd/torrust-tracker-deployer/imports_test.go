@@ -32,14 +32,23 @@ var effects = strings.Fields("os os/exec os/signal os/user net net/http net/rpc 
 var allowed = map[string]rule{
 	"environments": {third: "github.com/pelletier/go-toml/v2 go.yaml.in/yaml/v3"},
 	"templates":    {},
-	"builtins":     {ours: "environments", third: "go.starlark.net/"},
+	"builtins":     {ours: "environments", third: "go.starlark.net/ github.com/pelletier/go-toml/v2 go.yaml.in/yaml/v3"},
 
 	"starlark/eval": {ours: "builtins environments starlark/lib", third: "go.starlark.net/ github.com/bmatcuk/doublestar/v4", effects: "os"},
 	"starlark/lib":  {},
 
-	"tasks":        {ours: "environments tasks/hosts", third: "golang.org/x/sync/ golang.org/x/sys/unix", effects: "os"},
-	"tasks/deploy": {ours: "environments tasks tasks/hosts templates", third: "github.com/aymanbagabas/go-udiff go.yaml.in/yaml/v3"},
+	"starlark/layout":    {ours: "environments starlark/eval", third: "go.starlark.net/ github.com/bazelbuild/buildtools/build"},
+	"starlark/lint":      {ours: "builtins environments starlark/eval", third: "go.starlark.net/"},
+	"starlark/reference": {ours: "builtins starlark/eval", third: "go.starlark.net/"},
+
+	"tasks":        {ours: "environments tasks/cache tasks/hosts", third: "golang.org/x/sync/ golang.org/x/sys/unix", effects: "os"},
+	"tasks/cache":  {third: "golang.org/x/sys/unix", effects: "os"},
+	"tasks/memo":   {ours: "tasks/cache", effects: "os"},
+	"tasks/deploy": {ours: "environments tasks tasks/cache tasks/hosts templates", third: "github.com/aymanbagabas/go-udiff go.yaml.in/yaml/v3"},
 	"tasks/probes": {ours: "environments tasks tasks/hosts", effects: "net net/http os syscall"},
+
+	"tasks/diagram":  {ours: "environments tasks"},
+	"tasks/watching": {ours: "tasks/cache", third: "github.com/fsnotify/fsnotify github.com/bmatcuk/doublestar/v4", effects: "os syscall"},
 
 	"tasks/hosts":             {effects: "net"}, // the type of a connection
 	"tasks/hosts/conformance": {ours: "tasks/hosts"},
@@ -58,9 +67,9 @@ var allowed = map[string]rule{
 	"tasks/vault/durable": {third: "golang.org/x/sys/unix", effects: "os"},
 
 	"cmd/torrust-tracker-deployer": {
-		ours: "builtins environments starlark/eval tasks tasks/deploy tasks/hosts tasks/hosts/remote tasks/hosts/simulated" +
-			" tasks/probes tasks/providers/existing tasks/providers/qemu tasks/providers/simulated tasks/vault",
-		third: "github.com/spf13/cobra github.com/sirupsen/logrus github.com/charmbracelet/x/ansi" +
+		ours: "builtins environments starlark/eval starlark/layout starlark/lint starlark/reference tasks tasks/deploy tasks/diagram tasks/hosts tasks/hosts/remote tasks/hosts/simulated" +
+			" internal/check tasks/cache tasks/memo tasks/probes tasks/providers/existing tasks/providers/qemu tasks/providers/simulated tasks/vault tasks/vault/durable tasks/watching",
+		third: "github.com/spf13/cobra github.com/sirupsen/logrus github.com/charmbracelet/x/ansi github.com/aymanbagabas/go-udiff" +
 			" golang.org/x/crypto/ssh golang.org/x/term",
 		effects: "net os os/exec os/signal syscall",
 	},
@@ -70,12 +79,18 @@ var allowed = map[string]rule{
 		third:   "github.com/google/go-containerregistry/ golang.org/x/crypto/ssh golang.org/x/sync/ golang.org/x/sys/unix",
 		effects: "net net/http os os/exec syscall",
 	},
-	"internal/canary":           {effects: "os"},
+	"internal/adversary": {effects: "os os/exec syscall"},
+	"internal/canary":    {effects: "os"},
+	"internal/check": {
+		ours:    "environments starlark/eval tasks/hosts/simulated tasks/vault/durable",
+		third:   "github.com/aymanbagabas/go-udiff github.com/rogpeppe/go-internal/",
+		effects: "os",
+	},
 	"internal/ptrace":           {third: "golang.org/x/sys/unix", effects: "os os/exec syscall unsafe"},
 	"internal/ptrace/exectrace": {ours: "internal/ptrace", effects: "os os/exec"},
 
 	"internal/demo":  {ours: "internal/lab", effects: "net net/http os os/exec"},
-	"internal/bench": {ours: "internal/lab", effects: "net os os/exec os/signal syscall"},
+	"internal/bench": {ours: "internal/adversary internal/lab", effects: "net os os/exec os/signal syscall"},
 	".":              {ours: "internal/lab internal/demo internal/bench", third: "github.com/magefile/mage/", effects: "os os/exec net net/http"},
 }
 

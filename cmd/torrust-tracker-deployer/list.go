@@ -64,6 +64,7 @@ type listed struct {
 	Name string   `json:"name"`
 	Doc  string   `json:"doc,omitempty"`
 	Args []string `json:"args,omitempty"` // as one would write them
+	Of   []string `json:"of,omitempty"`   // members of a group
 }
 
 type listedHost struct {
@@ -99,6 +100,13 @@ func listingOf(env *environments.Environment) listing {
 		}
 		l.Targets = append(l.Targets, x)
 	}
+	for _, g := range env.Groups {
+		x := listed{Name: g.Name, Doc: g.Doc}
+		for _, id := range g.Of {
+			x.Of = append(x.Of, targetOf(id))
+		}
+		l.Targets = append(l.Targets, x)
+	}
 	for _, q := range env.Params {
 		l.Params = append(l.Params, listed{Name: q.Name, Doc: q.Doc, Args: []string{q.Name + "=" + q.Value}})
 	}
@@ -109,6 +117,15 @@ func listingOf(env *environments.Environment) listing {
 		l.Services = append(l.Services, listed{Name: s.Name, Doc: "on " + s.Host})
 	}
 	return l
+}
+
+// targetOf returns how a node is asked for: a task or a group by its name,
+// other nodes by their id.
+func targetOf(id string) string {
+	if kind, name, _ := strings.Cut(id, ":"); kind == "task" || kind == "group" {
+		return name
+	}
+	return id
 }
 
 // option prints an argument of a task as one would write it.
@@ -153,8 +170,12 @@ func section(w io.Writer, title string, entries []listed) {
 				row = "  " + e.Name + " " + args
 			}
 		}
-		if e.Doc != "" {
-			row += "\t" + strings.Join(strings.Fields(e.Doc), " ")
+		doc := e.Doc
+		if doc == "" && len(e.Of) > 0 {
+			doc = joined(e.Of)
+		}
+		if doc != "" {
+			row += "\t" + strings.Join(strings.Fields(doc), " ")
 		}
 		fmt.Fprintln(t, row)
 	}

@@ -91,17 +91,22 @@ func (v *liveScreen) event(event tasks.Event) {
 	}
 	s, ok := describe(event)
 	if !ok || s.level > v.verbose || transient(event) && v.verbose == 0 {
-		v.draw("")
+		if len(v.running) > 0 || v.drawn > 0 {
+			v.draw("")
+		}
 		return
 	}
 	v.draw(v.style.sentence(s) + "\n")
 }
 
-// transient reports whether an event is worth no more than a moment: the
-// output of nodes is seen in the block, and above it only with -v.
+// transient reports whether an event is worth no more than a moment: what
+// nodes say is seen in the block, and above it only with -v. Tasks are the
+// user's own: what they say is what they were started for.
 func transient(event tasks.Event) bool {
-	switch event.(type) {
-	case tasks.NodeProgress, tasks.HostProgress:
+	switch e := event.(type) {
+	case tasks.NodeProgress:
+		return !strings.HasPrefix(e.Node, "task:")
+	case tasks.HostProgress:
 		return true
 	}
 	return false

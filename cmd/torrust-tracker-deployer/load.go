@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/torrust/tracker-deployer/environments"
@@ -13,27 +12,29 @@ import (
 // A loaded environment, and where it came from.
 type loaded struct {
 	place
-	env       *environments.Environment
-	arguments map[string]string // of the tasks that are asked for
+	env *environments.Environment // with the arguments of tasks in their places
 }
 
 // load finds and evaluates the environment that w names. The names before it
 // may be tasks of the user's, whose arguments KEY=VALUE sets beside the
 // parameters of the file.
 func (p *program) load(ctx context.Context, w words) (loaded, error) {
-	l := loaded{arguments: map[string]string{}}
+	var l loaded
 	var err error
 	if l.place, err = p.find(w.env); err != nil {
 		return l, err
 	}
-	params := w.settings
-	if len(w.names) > 0 && len(params) > 0 {
-		// Which keys are arguments only the file knows.
-		if env, err := p.evaluate(ctx, l.place, nil); err == nil {
-			params, l.arguments = split(env, w)
+	if l.env, err = p.evaluate(ctx, l.place, w.names, w.settings); err != nil {
+		return l, err
+	}
+	params, arguments := split(l.env, w)
+	if slices.ContainsFunc(l.env.Params, func(q environments.Param) bool { return has(w.settings, q.Name) && !has(params, q.Name) }) {
+		// The file has a parameter of the same name: the argument is not for it.
+		if l.env, err = p.evaluate(ctx, l.place, w.names, params); err != nil {
+			return l, err
 		}
 	}
-	if l.env, err = p.evaluate(ctx, l.place, params); err != nil {
+	if l.env, err = bind(l.env, arguments); err != nil {
 		return l, err
 	}
 	p.warn(l.env.Warnings)
@@ -45,30 +46,16 @@ func (p *program) load(ctx context.Context, w words) (loaded, error) {
 	return l, nil
 }
 
-func (p *program) evaluate(ctx context.Context, l place, params map[string]string) (*environments.Environment, error) {
-	return eval.Load(ctx, eval.Options{
-		Root: l.root, File: l.file, Params: params,
-		Print: func(line string) { p.note("%s", line) },
-	})
+func has(m map[string]string, key string) bool {
+	_, ok := m[key]
+	return ok
 }
 
-// split takes the arguments of the tasks that w names out of its settings.
-func split(env *environments.Environment, w words) (params, arguments map[string]string) {
-	params, arguments = maps.Clone(w.settings), map[string]string{}
-	for _, t := range env.Tasks {
-		if !slices.Contains(w.names, t.Name) {
-			continue
-		}
-		for _, o := range t.Args {
-			if v, ok := w.settings[o.Name]; ok {
-				arguments[o.Name] = v
-				delete(params, o.Name)
-			} else if o.Default != nil {
-				arguments[o.Name] = *o.Default
-			}
-		}
-	}
-	return params, arguments
+func (p *program) evaluate(ctx context.Context, l place, targets []string, params map[string]string) (*environments.Environment, error) {
+	return eval.Load(ctx, eval.Options{
+		Root: l.root, File: l.file, Targets: targets, Params: params, Base: p.Rehearsal.base(), Read: p.read,
+		Print: func(line string) { p.printed = true; p.note("%s", line) },
+	})
 }
 
 // warn prints what the file warns of.

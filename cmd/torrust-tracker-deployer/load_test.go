@@ -2,25 +2,34 @@ package main
 
 import (
 	"maps"
+	"reflect"
 	"testing"
 
 	"github.com/torrust/tracker-deployer/environments"
 )
 
-// KEY=VALUE is an argument where a task that is asked for takes it, and a
+// KEY=VALUE is an argument of every task that is asked for and takes it, and a
 // parameter of the file otherwise.
 func TestSplit(t *testing.T) {
 	few := "3"
-	env := &environments.Environment{Tasks: []environments.Task{
-		{Declared: environments.Declared{Name: "announce"}, Args: []environments.Option{{Name: "peers", Default: &few}, {Name: "to"}}},
-		{Declared: environments.Declared{Name: "other"}, Args: []environments.Option{{Name: "size", Default: &few}}},
-	}}
-	w := words{names: []string{"announce"}, settings: map[string]string{"to": "web", "size": "large"}}
+	declared := func(name string, args ...environments.Option) environments.Task {
+		return environments.Task{Declared: environments.Declared{Name: name}, Args: args}
+	}
+	env := &environments.Environment{
+		Tasks: []environments.Task{
+			declared("announce", environments.Option{Name: "peers", Default: &few}, environments.Option{Name: "to"}),
+			declared("other", environments.Option{Name: "size", Default: &few}),
+			declared("third", environments.Option{Name: "to"}),
+		},
+		Groups: []environments.Group{{Declared: environments.Declared{Name: "both"}, Of: []string{"task:third"}}},
+	}
+	w := words{names: []string{"announce", "both"}, settings: map[string]string{"to": "web", "size": "large"}}
 	params, arguments := split(env, w)
 	if want := map[string]string{"size": "large"}; !maps.Equal(params, want) {
 		t.Errorf("parameters %v, want %v", params, want)
 	}
-	if want := map[string]string{"peers": "3", "to": "web"}; !maps.Equal(arguments, want) {
+	want := map[string]map[string]string{"announce": {"to": "web"}, "third": {"to": "web"}}
+	if !reflect.DeepEqual(arguments, want) {
 		t.Errorf("arguments %v, want %v", arguments, want)
 	}
 	if len(w.settings) != 2 {

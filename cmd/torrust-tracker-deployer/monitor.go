@@ -15,6 +15,7 @@ type monitor struct {
 	program *program
 	screen  screen
 	tally   *tally
+	log     *runLog // nil = what nodes say is not kept
 	closed  bool
 }
 
@@ -55,6 +56,16 @@ func (p *program) screen() screen {
 // event is the engine's Observe.
 func (m *monitor) event(e tasks.Event) {
 	e = m.program.masked(e)
+	if m.log != nil {
+		m.log.event(e)
+	}
+	if d, ok := e.(tasks.NodeDone); ok && d.Error != "" {
+		d.Output = m.tally.output[d.Node]
+		if len(d.Output) > 0 {
+			d.Log = m.log.kept()
+		}
+		e = d
+	}
 	m.tally.event(e)
 	m.screen.event(e)
 	m.program.log.event(e)
@@ -83,6 +94,11 @@ func (m *monitor) close() {
 	}
 	m.closed = true
 	m.screen.close()
+	if m.log != nil {
+		if err := m.log.close(); err != nil {
+			m.program.note("what the nodes said is not kept: %v", err)
+		}
+	}
 	if !m.program.json {
 		m.failures()
 	}
@@ -94,13 +110,15 @@ func (m *monitor) failures() {
 	p := m.program
 	style := p.style(p.Err)
 	for _, f := range m.tally.failures {
-		lines := m.tally.output[f.Node]
-		if len(lines) == 0 {
+		if len(f.Output) == 0 {
 			continue
 		}
 		fmt.Fprintf(p.Err, "last output of %s:\n", style.bold(f.Node))
-		for _, line := range lines {
+		for _, line := range f.Output {
 			fmt.Fprintf(p.Err, "  %s %s\n", style.dim("|"), stripControl(line))
+		}
+		if f.Log != "" {
+			fmt.Fprintf(p.Err, "  all of it: %s\n", f.Log)
 		}
 	}
 }

@@ -46,7 +46,22 @@ func (s style) sentence(x sentence) string {
 	if x.subject == "" {
 		return text
 	}
-	return s.bold(x.subject+":") + " " + text
+	return s.subject(x) + " " + text
+}
+
+// subject returns what a sentence is about. What nodes say themselves has a
+// colour for each of them, in turn, so that lines of several can be told apart.
+func (s style) subject(x sentence) string {
+	if !x.quoted || !s.on {
+		return s.bold(x.subject + ":")
+	}
+	number, ok := s.speakers[x.subject]
+	if !ok {
+		number = len(s.speakers)
+		s.speakers[x.subject] = number
+	}
+	colours := []string{"36", "33", "35", "34", "32", "96", "93", "95", "94", "92"}
+	return s.paint(colours[number%len(colours)], x.subject+":")
 }
 
 // A silentScreen shows nothing: --quiet and --json.

@@ -9,7 +9,8 @@ import (
 
 // planCommand shows what a run would do. It writes nothing anywhere.
 func (p *program) planCommand() *cobra.Command {
-	var pending, only bool
+	var pending, only, graph bool
+	o := &graphOptions{}
 	c := &cobra.Command{
 		Use:   "plan [TARGET…] ENV [KEY=VALUE…]",
 		Short: "Show what a run would change; deploy without TARGET",
@@ -17,7 +18,12 @@ func (p *program) planCommand() *cobra.Command {
 deploy if none is named. It changes nothing, starts no machine and generates
 no secret.
 
-  + created   ~ updated   ± replaced   - removed   ▸ run   ? cannot be looked at`,
+  + created   ~ updated   ± replaced   - removed   ▸ run   ? cannot be looked at
+
+With --graph it is shown as a tree: below each node what it needs, closed where
+nothing would change (-v opens all of it). ↑ is shown further up. -o FILE
+writes the graph in the colours of the plan, as a page (NAME.html), for
+graphviz (NAME.dot) or as NAME.json.`,
 		GroupID: groupLook,
 		RunE: func(c *cobra.Command, args []string) error {
 			w, err := parse(c, args)
@@ -27,8 +33,19 @@ no secret.
 			if err := w.exactly(c, len(w.names), false); err != nil {
 				return err
 			}
-			return p.withPlan(c.Context(), w, only, func(plan *tasks.Plan, _ *deployment) error {
-				if err := p.showPlan(plan); err != nil {
+			show := func(plan *tasks.Plan, _ *deployment) error { return p.showPlan(plan) }
+			switch {
+			case o.output != "" || graph && p.json:
+				form, err := p.graphForm(o)
+				if err != nil {
+					return err
+				}
+				show = func(plan *tasks.Plan, d *deployment) error { return p.putGraph(d.planned(plan), form, o) }
+			case graph:
+				show = p.showTree
+			}
+			return p.withPlan(c.Context(), w, only, func(plan *tasks.Plan, d *deployment) error {
+				if err := show(plan, d); err != nil {
 					return err
 				}
 				return pendingCode(plan, pending)
@@ -37,6 +54,8 @@ no secret.
 		ValidArgsFunction: p.completeTargets,
 	}
 	c.Flags().BoolVar(&pending, "exit-code", false, "exit with 3 when there are changes")
+	c.Flags().BoolVar(&graph, "graph", false, "as a tree of what depends on what")
+	c.Flags().StringVarP(&o.output, "output", "o", "", "write the graph to `FILE`: NAME.html, NAME.dot or NAME.json")
 	c.Flags().BoolVar(&only, "only", false, "plan the targets alone; what they depend on has to be as declared")
 	return c
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/torrust/tracker-deployer/environments"
 )
 
 // streams are everything of the process that the program uses.
@@ -18,6 +19,8 @@ type streams struct {
 	Err    io.Writer                   // progress and errors
 	Getenv func(string) (string, bool) // as os.LookupEnv
 	Dir    string                      // working directory, absolute
+
+	Rehearsal *rehearsal // what the machines are instead; nil: as declared
 }
 
 func processStreams() streams {
@@ -32,10 +35,13 @@ func processStreams() streams {
 type program struct {
 	streams
 	globals
-	log   *logFile        // nil without --log-file
-	shown *monitor        // of the run that is going on, nil without one
-	last  string          // last line on standard error, "" = none
-	hide  func() []string // secrets that must not be shown; nil = none
+	log   *logFile                // nil without --log-file
+	shown *monitor                // of the run that is going on, nil without one
+	last  string                  // last line on standard error, "" = none
+	hide  func() []string         // secrets that must not be shown; nil = none
+	read  func(environments.Read) // is told what evaluations read; nil = nobody
+
+	printed bool // whether an environment file has printed something
 }
 
 // globals are the flags that every command has.
@@ -54,7 +60,7 @@ func run(ctx context.Context, args []string, s streams) int {
 	s.Out = out
 	p := &program{streams: s}
 	root := p.root()
-	root.SetArgs(args)
+	root.SetArgs(longRun(args))
 	root.SetIn(s.In)
 	root.SetOut(s.Out)
 	root.SetErr(s.Err)

@@ -12,6 +12,9 @@ import (
 
 // provider returns the provider of a kind of machine.
 func (d *deployment) provider(kind string) (tasks.Provider, error) {
+	if d.program.Rehearsal.standsFor(kind) {
+		return d.standIn(kind), nil
+	}
 	switch kind {
 	case "simulated":
 		return d.simulated(), nil

@@ -150,7 +150,7 @@ func understood(args []string) error {
 	if slices.ContainsFunc([]string{"create", "help", "version", "completion"}, func(name string) bool { return c.Name() == name }) {
 		return cobra.MaximumNArgs(1)(c, names)
 	}
-	if len(names) == 0 && c.Name() != "list" {
+	if len(names) == 0 && !slices.Contains([]string{"list", "fmt", "lint", "stubs", "check"}, c.Name()) {
 		return fmt.Errorf("no environment is named")
 	}
 	return nil

@@ -18,6 +18,7 @@ import (
 type runOptions struct {
 	only      bool
 	keepGoing bool
+	force     bool
 	parallel  int
 	yes       bool
 	test      string
@@ -28,6 +29,7 @@ func (o *runOptions) flags(c *cobra.Command) {
 	f := c.Flags()
 	f.BoolVar(&o.only, "only", false, "run the targets alone; what they depend on has to be as declared")
 	f.BoolVar(&o.keepGoing, "keep-going", false, "a failure drops only what depends on it")
+	f.BoolVar(&o.force, "force", false, "run the named tasks also where nothing has changed")
 	f.IntVarP(&o.parallel, "parallel", "j", 0, "run at most `N` local tasks and machines at a time (default 4)")
 	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask before something is removed or replaced")
 }
@@ -49,10 +51,15 @@ func (p *program) runTargets(c *cobra.Command, targets, args []string, o *runOpt
 	}
 	ctx := c.Context()
 	w.names = append(slices.Clone(targets), w.names...)
+	past := p.recollect(w, o)
+	if p.nothing(past) {
+		return nil
+	}
 	d, err := p.open(ctx, w)
 	if err != nil {
 		return err
 	}
+	d.past = past
 	selection, err := d.choose(w.names, o.only)
 	if err != nil {
 		return err
@@ -74,9 +81,10 @@ func (p *program) runTargets(c *cobra.Command, targets, args []string, o *runOpt
 // run plans and executes a selection, and after a deployment that changed
 // something the tests.
 func (d *deployment) run(ctx context.Context, s tasks.Selection, o *runOptions) error {
-	d.engine.KeepGoing, d.engine.Parallel = o.keepGoing, o.parallel
+	d.engine.KeepGoing, d.engine.Parallel, d.engine.Force = o.keepGoing, o.parallel, o.force
 	m := d.program.monitor()
 	defer m.close()
+	m.log = newRunLog(d.logDirectory(), s.Targets)
 	d.engine.Observe = m.event
 	ctx, end := d.interruptible(ctx, m)
 	defer end()
@@ -95,6 +103,7 @@ func (d *deployment) run(ctx context.Context, s tasks.Selection, o *runOptions) 
 	if _, err := d.engine.Execute(ctx, plan); err != nil {
 		return asInterrupted(err)
 	}
+	d.remember(plan)
 	plan.Close()
 	if err := d.prune(ctx, m, o.prune); err != nil {
 		return err
@@ -145,7 +154,9 @@ func (d *deployment) wantsTest(s tasks.Selection, o *runOptions, changes int) bo
 
 // onlySimulated reports whether there is no machine that a probe could ask.
 func (d *deployment) onlySimulated() bool {
-	return !slices.ContainsFunc(d.env.Hosts, func(h environments.Host) bool { return h.Provider.Simulated == nil })
+	return !slices.ContainsFunc(d.env.Hosts, func(h environments.Host) bool {
+		return h.Provider.Simulated == nil && !d.program.Rehearsal.stands(h)
+	})
 }
 
 // interruptible returns a context that the second interrupt cancels; the

@@ -63,16 +63,21 @@ func edit(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o644))
 }
 
-// varying is what differs from run to run: durations and the work directory.
+// varying is what differs from run to run: durations, and the times in the
+// names of logs.
 var varying = regexp.MustCompile(`\b(\d+\.\d+s|\d+m\d\ds)\b`)
 
-// steady stdout|stderr|FILE OUT writes the text with every duration as 0.0s
-// and the work directory as $WORK to OUT, to be compared.
+var logTimes = regexp.MustCompile(`\b\d{8}T\d{6}\.\d{3}Z\b`)
+
+// steady stdout|stderr|FILE OUT writes the text with every duration as 0.0s,
+// every time in the name of a log as TIME and the work directory as $WORK to
+// OUT, to be compared.
 func steady(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: steady stdout|stderr|FILE OUT")
 	}
 	text := varying.ReplaceAllString(ts.ReadFile(args[0]), "0.0s")
+	text = logTimes.ReplaceAllString(text, "TIME")
 	text = strings.ReplaceAll(text, ts.Getenv("WORK"), "$WORK")
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(text), 0o644))
 }

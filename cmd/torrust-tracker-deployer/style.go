@@ -9,7 +9,10 @@ import (
 )
 
 // A style colours text, or leaves it as it is.
-type style struct{ on bool }
+type style struct {
+	on       bool
+	speakers map[string]int // number of each node that has said something
+}
 
 // style returns the colours for a stream: none unless it is a terminal, and
 // none with --no-color, NO_COLOR or a terminal that cannot.
@@ -17,7 +20,7 @@ func (p *program) style(w io.Writer) style {
 	if p.noColor || p.getenv("NO_COLOR") != "" || p.getenv("TERM") == "dumb" {
 		return style{}
 	}
-	return style{on: isTerminal(w)}
+	return style{on: isTerminal(w), speakers: map[string]int{}}
 }
 
 // isTerminal reports whether a stream is a terminal.

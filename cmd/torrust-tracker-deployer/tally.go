@@ -16,6 +16,8 @@ type tally struct {
 	fates    map[string]outcome  // by node
 	output   map[string][]string // last lines by node
 	failures []tasks.NodeDone
+
+	remembered int // nodes that are unchanged without having been looked at
 }
 
 // An outcome is what became of a node. Where runs differ, the larger counts:
@@ -31,7 +33,7 @@ const (
 )
 
 // keepLines is how much output of a failed node is shown.
-const keepLines = 12
+const keepLines = 10
 
 func newTally() *tally {
 	return &tally{start: time.Now(), fates: map[string]outcome{}, output: map[string][]string{}}
@@ -69,6 +71,9 @@ func (t *tally) done(e tasks.NodeDone) {
 
 func (t *tally) count(o outcome) int {
 	n := 0
+	if o == unchanged {
+		n = t.remembered
+	}
 	for _, f := range t.fates {
 		if f == o {
 			n++

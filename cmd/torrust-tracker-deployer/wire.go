@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
 
@@ -14,7 +13,6 @@ import (
 	"github.com/torrust/tracker-deployer/tasks"
 	"github.com/torrust/tracker-deployer/tasks/deploy"
 	"github.com/torrust/tracker-deployer/tasks/hosts"
-	"github.com/torrust/tracker-deployer/tasks/probes"
 	"github.com/torrust/tracker-deployer/tasks/vault"
 )
 
@@ -27,6 +25,7 @@ type deployment struct {
 	graph   *tasks.Graph
 	engine  *tasks.Engine
 	writes  bool // machines and files may be changed
+	past    recollection
 }
 
 // open loads the environment that w names and wires it up. Nothing is read
@@ -54,20 +53,28 @@ func (p *program) wire(l loaded) (*deployment, error) {
 	learn := sync.OnceFunc(d.secrets.learn)
 	p.hide = func() []string { learn(); return d.vault.Values() }
 	d.graph, err = deploy.Graph(l.env, deploy.Options{
-		ReadFile: d.readFile, Run: d.runLocally, Probe: probes.New,
+		ReadFile: d.readFile, Run: d.runLocally, Probe: d.probe,
 	})
 	if err != nil {
 		return nil, usage("%w", err)
 	}
 	d.engine = &tasks.Engine{
-		Name: l.env.Name, ID: l.env.ID, Secrets: d.secrets, Arguments: l.arguments,
+		Name: l.env.Name, ID: l.env.ID, Secrets: d.secrets,
 		Provider: d.provider, Connect: d.connect,
+	}
+	if d.engine.Files, err = d.files(); err != nil {
+		return nil, err
 	}
 	return d, nil
 }
 
 func (d *deployment) journalPath() string {
 	return filepath.Join(d.program.stateDirectory(d.env.ID), "journal")
+}
+
+// logDirectory holds what nodes said in the last runs.
+func (d *deployment) logDirectory() string {
+	return filepath.Join(d.program.stateDirectory(d.env.ID), "logs")
 }
 
 // look makes the deployment one that only looks: what earlier runs left is
@@ -102,21 +109,6 @@ func (d *deployment) readFile(path string) ([]byte, error) {
 	}
 	defer root.Close()
 	return root.ReadFile(path)
-}
-
-// runLocally runs an argv of a user's task in the project's root, with PATH,
-// HOME and what the task declares as its whole environment.
-func (d *deployment) runLocally(ctx context.Context, argv, env []string, output io.Writer) error {
-	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	cmd.Dir = d.root
-	for _, name := range []string{"PATH", "HOME"} {
-		if v, ok := d.program.Getenv(name); ok {
-			cmd.Env = append(cmd.Env, name+"="+v)
-		}
-	}
-	cmd.Env = append(cmd.Env, env...)
-	cmd.Stdout, cmd.Stderr = output, output
-	return cmd.Run()
 }
 
 // hosts returns the hosts that names mean, all of them without names.

@@ -13,6 +13,7 @@ type bench struct {
 	*sandbox
 	program string // to be measured
 	peers   string // bin directory of the other tools
+	task    string // go-task
 
 	figures, reached int
 }

@@ -37,10 +37,14 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) error {
-	if len(args) == 3 && args[0] == inside {
-		return measureAll(ctx, args[1], args[2])
+	if len(args) == 4 && args[0] == inside {
+		return measureAll(ctx, args[1], args[2], args[3])
 	}
 	peers, err := installPeers(ctx)
+	if err != nil {
+		return err
+	}
+	task, err := installGoTask(ctx)
 	if err != nil {
 		return err
 	}
@@ -60,7 +64,7 @@ func run(ctx context.Context, args []string) error {
 	}
 	argv := []string{
 		"unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child",
-		self, inside, program, peers,
+		self, inside, program, peers, task,
 	}
 	if os.Geteuid() != 0 {
 		argv = append([]string{"sudo", "--"}, argv...)
@@ -84,7 +88,7 @@ func visible(ctx context.Context, name string, args ...string) *exec.Cmd {
 }
 
 // measureAll is the second stage.
-func measureAll(ctx context.Context, program, peers string) error {
+func measureAll(ctx context.Context, program, peers, task string) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
@@ -95,8 +99,10 @@ func measureAll(ctx context.Context, program, peers string) error {
 	if err != nil {
 		return err
 	}
-	b := &bench{sandbox: s, program: program, peers: peers}
-	for _, step := range []func(context.Context) error{b.startup, b.evaluation, b.parallel, b.loopback} {
+	b := &bench{sandbox: s, program: program, peers: peers, task: task}
+	for _, step := range []func(context.Context) error{
+		b.startup, b.evaluation, b.parallel, b.loopback, b.manyTasks, b.firstBuild, b.adversity, b.growth,
+	} {
 		if err := step(ctx); err != nil {
 			return err
 		}

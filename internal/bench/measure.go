@@ -2,12 +2,14 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -26,7 +28,10 @@ type command struct {
 }
 
 // times of one run, or the medians of several.
-type times struct{ wall, cpu time.Duration }
+type times struct {
+	wall, cpu time.Duration
+	peak      int64 // bytes of memory at the most
+}
 
 // once runs c. What it prints goes to a file: a pipe would be waited for until
 // the last process that it left behind closes it.
@@ -52,13 +57,17 @@ func (c command) once(ctx context.Context) (times, error) {
 		said, _ := os.ReadFile(output.Name()) // the error says enough without
 		return times{}, fmt.Errorf("%s: %w\n%s", strings.Join(c.argv, " "), err, said)
 	}
-	return times{wall, cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}, nil
+	t := times{wall: wall, cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}
+	if used, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		t.peak = used.Maxrss << 10
+	}
+	return t, nil
 }
 
 // medians runs the commands in turns, n times each, and returns the medians of
 // each.
 func medians(ctx context.Context, n int, commands ...command) ([]times, error) {
-	walls, cpus := make([][]time.Duration, len(commands)), make([][]time.Duration, len(commands))
+	walls, cpus, peaks := make([][]time.Duration, len(commands)), make([][]time.Duration, len(commands)), make([][]int64, len(commands))
 	for round := range n {
 		for i, c := range commands {
 			if c.ready != nil {
@@ -70,17 +79,17 @@ func medians(ctx context.Context, n int, commands ...command) ([]times, error) {
 			if err != nil {
 				return nil, err
 			}
-			walls[i], cpus[i] = append(walls[i], t.wall), append(cpus[i], t.cpu)
+			walls[i], cpus[i], peaks[i] = append(walls[i], t.wall), append(cpus[i], t.cpu), append(peaks[i], t.peak)
 		}
 	}
 	result := make([]times, len(commands))
 	for i := range commands {
-		result[i] = times{median(walls[i]), median(cpus[i])}
+		result[i] = times{median(walls[i]), median(cpus[i]), median(peaks[i])}
 	}
 	return result, nil
 }
 
-func median(list []time.Duration) time.Duration {
+func median[T cmp.Ordered](list []T) T {
 	slices.Sort(list)
 	return list[len(list)/2]
 }

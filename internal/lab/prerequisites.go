@@ -56,6 +56,8 @@ var tools = map[Need][]tool{
 	ForBench: {
 		{"/usr/sbin/sshd", "openssh-server"},
 		{"ip", "iproute2"},
+		{"make", "make"},
+		{"ninja", "ninja-build"},
 		{"pip3", "python3-pip"},
 		{"python3", "python3"},
 		{"ssh", "openssh-client"},

@@ -26,22 +26,29 @@ import (
 	"strings"
 	"time"
 
+	"go.starlark.net/starlark"
+
 	"github.com/torrust/tracker-deployer/environments"
 )
 
 // Options say what to load.
 type Options struct {
-	Root     string            // the project's root directory, see FindRoot
-	File     string            // path of the entry file, relative to Root
-	Params   map[string]string // KEY=VALUE of the command line; wins over environments/NAME.params.json
-	Deadline time.Duration     // 0 = 10 s
-	Print    func(string)      // takes what print() says, with its position; nil drops it
+	Root     string                  // the project's root directory, see FindRoot
+	File     string                  // path of the entry file, relative to Root
+	Params   map[string]string       // KEY=VALUE of the command line; wins over environments/NAME.params.json
+	Targets  []string                // what is asked for: Params may also hold arguments of tasks among them
+	Deadline time.Duration           // 0 = 10 s
+	Print    func(string)            // takes what print() says, with its position; nil drops it
+	Read     func(environments.Read) // is told of every read, also where the evaluation goes wrong; nil drops it
+	Base     string                  // what an id that is derived is derived from; "" = Root
 }
 
 // DefaultDeadline bounds an evaluation in time.
 const DefaultDeadline = 10 * time.Second
 
-// MaxSteps bounds an evaluation in steps of the Starlark interpreter.
+// MaxSteps bounds an evaluation in steps of the Starlark interpreter. A task()
+// takes about 20 where it is written out and 40 in a loop that makes its names,
+// so that 100,000 tasks in a loop leave more than half.
 const MaxSteps = 10_000_000
 
 // grace is how long an evaluation that was cancelled may take to say where
@@ -100,15 +107,21 @@ func relativeTo(dir, fallback string) string {
 // Load evaluates an environment file. A file that is wrong gives an *Error;
 // an end of ctx gives its cause, and the deadline an *Error.
 func Load(ctx context.Context, o Options) (*environments.Environment, error) {
-	if o.Deadline <= 0 {
-		o.Deadline = DefaultDeadline
-	}
 	l, err := newLoader(o)
 	if err != nil {
 		return nil, err
 	}
+	return l.within(ctx, func(starlark.StringDict) outcome { return l.finish() })
+}
+
+// within runs the evaluation, and returns when it, ctx or the deadline ends.
+func (l *loader) within(ctx context.Context, then func(starlark.StringDict) outcome) (*environments.Environment, error) {
+	o := l.options
+	if o.Deadline <= 0 {
+		o.Deadline = DefaultDeadline
+	}
 	done := make(chan outcome, 1)
-	go func() { done <- l.run() }()
+	go func() { done <- l.run(then) }()
 
 	timer := time.NewTimer(o.Deadline)
 	defer timer.Stop()

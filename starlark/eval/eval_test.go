@@ -309,7 +309,7 @@ func TestLibraries(t *testing.T) {
 			}
 			for _, p := range f.Parameters {
 				name, _, _ := strings.Cut(p, " ")
-				if name != "*" && !strings.Contains(f.Doc, "\n        "+name+": ") {
+				if name != "*" && !strings.Contains(f.Doc, "\n    "+name+": ") {
 					t.Errorf("%s: %s: the doc says nothing of %s", l.Module, f.Name, name)
 				}
 			}

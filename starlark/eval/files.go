@@ -1,12 +1,14 @@
 package eval
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"slices"
@@ -22,6 +24,7 @@ import (
 type files struct {
 	root  *os.Root
 	reads []environments.Read
+	told  func(environments.Read) // of every read; nil = nobody
 }
 
 var errTooLarge = errors.New("larger than 16 MiB")
@@ -32,9 +35,7 @@ const maxRead = 16 << 20
 // ReadFile returns the content of a file of the project.
 func (f *files) ReadFile(name string) ([]byte, error) {
 	data, err := f.read(name, maxRead)
-	if err == nil {
-		f.note(path.Clean(name), data)
-	}
+	f.note(path.Clean(name), data)
 	return data, err
 }
 
@@ -56,7 +57,9 @@ func (f *files) read(name string, limit int64) ([]byte, error) {
 	if !info.Mode().IsRegular() {
 		return nil, errors.New("is not a regular file")
 	}
-	data, err := io.ReadAll(io.LimitReader(file, limit+1))
+	buffer := bytes.NewBuffer(make([]byte, 0, min(info.Size(), limit)+bytes.MinRead))
+	_, err = buffer.ReadFrom(io.LimitReader(file, limit+1))
+	data := buffer.Bytes()
 	if err == nil && limit == maxRead && int64(len(data)) > limit {
 		err = errTooLarge
 	}
@@ -90,7 +93,15 @@ func (f *files) note(name string, data []byte) {
 	}
 	r := environments.Read{Path: name, Digest: digest}
 	if !slices.ContainsFunc(f.reads, func(x environments.Read) bool { return x.Path == r.Path && x.Include == nil }) {
-		f.reads = append(f.reads, r)
+		f.keep(r)
+	}
+}
+
+// keep records a read and tells of it.
+func (f *files) keep(r environments.Read) {
+	f.reads = append(f.reads, r)
+	if f.told != nil {
+		f.told(r)
 	}
 }
 
@@ -102,8 +113,9 @@ func (f *files) Match(include, exclude []string) ([]string, error) {
 		}
 	}
 	var found []string
+	visited := visitor{FS: f.root.FS(), names: map[string]bool{}}
 	for _, p := range include {
-		matches, err := doublestar.Glob(f.root.FS(), path.Clean(p), doublestar.WithFilesOnly(), doublestar.WithNoFollow())
+		matches, err := doublestar.Glob(visited, path.Clean(p), doublestar.WithFilesOnly(), doublestar.WithNoFollow())
 		if err != nil {
 			return nil, fmt.Errorf("pattern %q: %w", p, plainError(err))
 		}
@@ -116,8 +128,29 @@ func (f *files) Match(include, exclude []string) ([]string, error) {
 	slices.Sort(found)
 	found = slices.Compact(found)
 	sum := sha256.Sum256([]byte(strings.Join(found, "\x00")))
-	f.reads = append(f.reads, environments.Read{Include: include, Exclude: exclude, Digest: hex.EncodeToString(sum[:])})
+	f.keep(environments.Read{
+		Include: include, Exclude: exclude, Digest: hex.EncodeToString(sum[:]),
+		Visited: slices.Sorted(maps.Keys(visited.names)),
+	})
 	return found, nil
+}
+
+// A visitor notes what is looked at.
+type visitor struct {
+	fs.FS
+	names map[string]bool
+}
+
+// ReadDir lists a directory.
+func (v visitor) ReadDir(name string) ([]fs.DirEntry, error) {
+	v.names[name] = true
+	return fs.ReadDir(v.FS, name)
+}
+
+// Stat looks at a path.
+func (v visitor) Stat(name string) (fs.FileInfo, error) {
+	v.names[name] = true
+	return fs.Stat(v.FS, name)
 }
 
 func excluded(name string, patterns []string) bool {

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/base32"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"path"
 	"path/filepath"
@@ -14,7 +12,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/torrust/tracker-deployer/builtins"
 	"github.com/torrust/tracker-deployer/environments"
 )
 
@@ -41,9 +38,12 @@ const longestLine = 160
 // addSource fills in the line that a problem points at; of a very long one
 // the part around the column.
 func (l *loader) addSource(p *environments.Problem) {
-	src := l.sources[p.Position.File]
 	if p.Position.Line < 1 || p.Source != "" {
 		return
+	}
+	src, ok := l.sources[p.Position.File]
+	if !ok { // no module, but a file that one of them reads
+		src, _ = l.files.read(p.Position.File, maxRead) // without it there is no line to show
 	}
 	for range p.Position.Line - 1 {
 		i := bytes.IndexByte(src, '\n')
@@ -72,43 +72,12 @@ func visible(r rune) rune {
 	return r
 }
 
-// settings reads the parameter file and joins it with the command line.
-func (l *loader) settings() error {
-	file := strings.TrimSuffix(l.entry, ".star") + ".params.json"
-	wrong := func(message string) error {
-		return &Error{[]environments.Problem{{Position: environments.Position{File: file}, Message: message}}}
-	}
-	params := map[string]builtins.Setting{}
-	data, err := l.files.read(file, maxRead)
-	l.files.note(file, data)
-	if err == nil {
-		var values map[string]any
-		if err := json.Unmarshal(data, &values); err != nil {
-			var mismatch *json.UnmarshalTypeError
-			if errors.As(err, &mismatch) {
-				return wrong("got a JSON " + mismatch.Value + ", want an object with a key for every parameter")
-			}
-			return wrong("not JSON: " + err.Error())
-		}
-		for k, v := range values {
-			params[k] = builtins.Setting{Value: v, From: file}
-		}
-	} else if err.Error() != "no such file" {
-		return wrong(err.Error())
-	}
-	for k, v := range l.options.Params {
-		params[k] = builtins.Setting{Value: v, From: "the command line"}
-	}
-	l.evaluation.Params = params
-	return nil
-}
-
 // finish checks the whole after everything was declared.
 func (l *loader) finish() outcome {
 	e := l.evaluation.Environment
 	problems := slices.Clone(l.evaluation.Problems())
 	problems = append(problems, l.unknownParams()...)
-	problems = append(problems, e.Check(l.evaluation.Broken())...)
+	problems = append(problems, l.whole()...)
 	if len(problems) == 0 && e.Empty() {
 		problems = append(problems, environments.Problem{Position: environments.Position{File: l.entry, Line: 1, Column: 1},
 			Message: "the file declares nothing", Hint: "torrust-tracker-deployer create NAME writes a file to start from"})
@@ -128,36 +97,6 @@ func (l *loader) finish() outcome {
 	return outcome{environment: e}
 }
 
-// unknownParams complains about values that no param() takes.
-func (l *loader) unknownParams() []environments.Problem {
-	var names []string
-	for _, p := range l.evaluation.Environment.Params {
-		names = append(names, p.Name)
-	}
-	for _, node := range l.evaluation.Broken() {
-		if name, ok := strings.CutPrefix(node, "param:"); ok {
-			names = append(names, name)
-		}
-	}
-	var problems []environments.Problem
-	for name, s := range l.evaluation.Params {
-		if slices.Contains(names, name) {
-			continue
-		}
-		message := fmt.Sprintf("unknown parameter %q from %s", name, s.From)
-		if near := builtins.Suggest(name, names); near != "" {
-			message += fmt.Sprintf(" (did you mean %q?)", near)
-		}
-		hint := "the file declares no param()"
-		if len(names) > 0 {
-			hint = "it takes " + strings.Join(names, ", ")
-		}
-		problems = append(problems, environments.Problem{Position: environments.Position{File: l.entry}, Message: message, Hint: hint})
-	}
-	slices.SortFunc(problems, func(a, b environments.Problem) int { return strings.Compare(a.Message, b.Message) })
-	return problems
-}
-
 // deriveID gives an environment with local machines only an id of its own.
 func (l *loader) deriveID(e *environments.Environment) *environments.Problem {
 	for _, h := range e.Hosts {
@@ -168,7 +107,9 @@ func (l *loader) deriveID(e *environments.Environment) *environments.Problem {
 		}
 	}
 	root, err := filepath.Abs(l.options.Root)
-	if err == nil {
+	if l.options.Base != "" {
+		root = l.options.Base
+	} else if err == nil {
 		if real, err2 := filepath.EvalSymlinks(root); err2 == nil {
 			root = real
 		}

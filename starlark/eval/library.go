@@ -1,6 +1,13 @@
 package eval
 
 import (
+	"bytes"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+	"unicode/utf8"
+
 	"go.starlark.net/syntax"
 
 	"github.com/torrust/tracker-deployer/builtins"
@@ -25,6 +32,9 @@ type Function struct {
 var homes = map[string]string{"tracker": "@torrust//tracker.star"}
 
 // Libraries returns the standard library, by module name, from its docstrings.
+//
+// A docstring is what it says without the indentation that its lines share and
+// blank lines at its ends.
 func Libraries() ([]Library, error) {
 	var list []Library
 	for _, name := range lib.Names() {
@@ -39,6 +49,33 @@ func Libraries() ([]Library, error) {
 		list = append(list, l)
 	}
 	return list, nil
+}
+
+// ProjectLibraries returns the libraries under lib/ of a project, sorted by
+// module name. Files that cannot be read or parsed are left out: load says
+// what is wrong with them.
+func ProjectLibraries(root string) []Library {
+	dir, err := os.OpenRoot(root)
+	if err != nil {
+		return nil
+	}
+	defer dir.Close()
+	f := &files{root: dir}
+	var list []Library
+	_ = fs.WalkDir(dir.FS(), "lib", func(name string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() || path.Ext(name) != ".star" {
+			return nil
+		}
+		src, err := f.read(name, MaxFile)
+		if err != nil || checkSource(name, src) != nil {
+			return nil
+		}
+		if l, err := describe("//"+name, src); err == nil {
+			list = append(list, l)
+		}
+		return nil
+	})
+	return list
 }
 
 func describe(module string, src []byte) (Library, error) {
@@ -68,7 +105,7 @@ func docstring(body []syntax.Stmt) string {
 	}
 	if x, ok := body[0].(*syntax.ExprStmt); ok {
 		if lit, ok := x.X.(*syntax.Literal); ok && lit.Token == syntax.STRING {
-			return lit.Value.(string)
+			return dedent(lit.Value.(string))
 		}
 	}
 	return ""
@@ -92,14 +129,34 @@ func written(src []byte, p syntax.Expr) string {
 	return ""
 }
 
-// offset returns the byte at a position; libraries are ASCII.
+// dedent takes the indentation that all lines but the first share, and blank
+// lines at both ends, out of a docstring.
+func dedent(s string) string {
+	lines := strings.Split(strings.ReplaceAll(s, "\t", "    "), "\n")
+	least := len(s)
+	for _, l := range lines[1:] {
+		if rest := strings.TrimLeft(l, " "); rest != "" {
+			least = min(least, len(l)-len(rest))
+		}
+	}
+	for i := range lines {
+		if i > 0 {
+			lines[i] = lines[i][min(least, len(lines[i])):]
+		}
+		lines[i] = strings.TrimRight(lines[i], " ")
+	}
+	return strings.Trim(strings.Join(lines, "\n"), "\n")
+}
+
+// offset returns the byte at a position, whose column counts characters.
 func offset(src []byte, p syntax.Position) int {
 	at := 0
 	for range p.Line - 1 {
-		for src[at] != '\n' {
-			at++
-		}
-		at++
+		at += bytes.IndexByte(src[at:], '\n') + 1
 	}
-	return at + int(p.Col) - 1
+	for range p.Col - 1 {
+		_, size := utf8.DecodeRune(src[at:])
+		at += size
+	}
+	return at
 }

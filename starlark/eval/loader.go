@@ -49,7 +49,7 @@ func newLoader(o Options) (*loader, error) {
 		return nil, fmt.Errorf("project %q: %w", o.Root, plainError(err))
 	}
 	l := &loader{
-		options: o, entry: entry, files: &files{root: root},
+		options: o, entry: entry, files: &files{root: root, told: o.Read},
 		modules: map[string]starlark.StringDict{}, sources: map[string][]byte{},
 		calls: map[string][]*syntax.CallExpr{}, trees: map[string]*syntax.File{}, predeclared: builtins.Predeclared(),
 	}
@@ -80,8 +80,9 @@ func (l *loader) call(p syntax.Position) *syntax.CallExpr {
 	return nil
 }
 
-// run evaluates the entry file. It never panics.
-func (l *loader) run() (o outcome) {
+// run evaluates the entry file, and goes on with its globals. It never
+// panics.
+func (l *loader) run(then func(starlark.StringDict) outcome) (o outcome) {
 	defer l.files.root.Close()
 	defer func() {
 		if r := recover(); r != nil {
@@ -91,15 +92,16 @@ func (l *loader) run() (o outcome) {
 	if err := l.settings(); err != nil {
 		return outcome{err: l.failure(err)}
 	}
+	var globals starlark.StringDict
 	data, err := l.source(l.entry)
 	if err == nil {
 		l.open = []string{l.entry}
-		_, err = l.execute(l.entry, data, true)
+		globals, err = l.execute(l.entry, data, true)
 	}
 	if err != nil {
 		return outcome{err: l.failure(err)}
 	}
-	return l.finish()
+	return then(globals)
 }
 
 // panicked says where the evaluator itself failed.
@@ -119,6 +121,7 @@ func (l *loader) source(file string) ([]byte, error) {
 		data, err = l.files.read(file, MaxFile)
 	}
 	if err != nil {
+		l.files.note(file, nil)
 		p := environments.Problem{Position: environments.Position{File: file}, Message: err.Error()}
 		if near := l.nearby(file); near != "" {
 			p.Hint = fmt.Sprintf("did you mean %q?", near)
@@ -159,18 +162,12 @@ func (l *loader) nearby(file string) string {
 
 // execute checks, parses, rewrites, resolves and runs one module.
 func (l *loader) execute(file string, src []byte, top bool) (starlark.StringDict, error) {
-	if p := checkSource(file, src); p != nil {
-		return nil, &Error{[]environments.Problem{*p}}
-	}
-	options := &syntax.FileOptions{TopLevelControl: top}
-	tree, err := options.Parse(file, src, 0)
+	p, err := parse(file, src, &syntax.FileOptions{TopLevelControl: top})
 	if err != nil {
 		return nil, err
 	}
-	var r rewriter
-	r.stmts(tree.Stmts)
-	l.calls[file], l.trees[file] = r.calls, tree
-	program, err := starlark.FileProgram(tree, l.predeclared.Has)
+	l.calls[file], l.trees[file] = p.calls, p.tree
+	program, err := starlark.FileProgram(p.tree, l.predeclared.Has)
 	if err != nil {
 		return nil, err
 	}

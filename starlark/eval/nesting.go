@@ -19,6 +19,12 @@ const (
 // go.starlark.net must not see: their recursion follows the syntax tree, and
 // a chain such as a+a+a or a.b.c is a level of it for every link.
 func checkSource(file string, src []byte) *environments.Problem {
+	return scanSource(file, src, func(int) {})
+}
+
+// scanSource is checkSource, which calls statement with the offset of every
+// statement of the top level, as long as nothing before it is wrong.
+func scanSource(file string, src []byte, statement func(at int)) *environments.Problem {
 	if len(src) > MaxFile {
 		return &environments.Problem{Position: environments.Position{File: file},
 			Message: fmt.Sprintf("the file has more than %d bytes (2 MiB)", MaxFile),
@@ -31,7 +37,7 @@ func checkSource(file string, src []byte) *environments.Problem {
 		}
 		return &environments.Problem{Position: positionAt(file, src, i), Message: message}
 	}
-	s := nesting{src: src}
+	s := nesting{src: src, statement: statement}
 	if what := s.scan(); what != "" {
 		return &environments.Problem{Position: positionAt(file, src, s.at),
 			Message: fmt.Sprintf("nested deeper than %d levels (%s)", MaxNesting, what),
@@ -74,6 +80,8 @@ type nesting struct {
 	blocks   []block
 	operand  bool // whether the last token can be called, indexed or selected from
 	fresh    bool // whether the next token is the first of a logical line
+
+	statement func(at int) // is told where the statements of the top level begin
 }
 
 // A bracket is an open bracket, the first one the line itself.
@@ -226,6 +234,9 @@ func (s *nesting) indentation() bool {
 	if !s.startsWith("elif") && !s.startsWith("else") {
 		s.depth -= s.top().elifs
 		s.top().elifs = 0
+		if column == 0 {
+			s.statement(s.at)
+		}
 	}
 	return true
 }

@@ -67,7 +67,7 @@ func (r *rewriter) assign(s *syntax.AssignStmt) {
 	s.LHS, s.RHS = r.expr(s.LHS), r.expr(s.RHS)
 	switch s.Op {
 	case syntax.PERCENT_EQ:
-		s.RHS = guard(builtins.GuardPercent, s.OpPos, s.RHS)
+		s.RHS = guard(builtins.GuardFormat, s.OpPos, s.RHS)
 	case syntax.PLUS_EQ:
 		if !small(s.RHS) {
 			s.RHS = guard(builtins.GuardAppend, s.OpPos, s.RHS)
@@ -155,8 +155,7 @@ func (r *rewriter) binary(x *syntax.BinaryExpr) syntax.Expr {
 	x.X, x.Y = r.expr(x.X), r.expr(x.Y)
 	switch x.Op {
 	case syntax.PERCENT:
-		x.Y = guard(builtins.GuardPercent, x.OpPos, x.Y)
-		return x
+		return guard(builtins.GuardPercent, x.OpPos, x.X, x.Y)
 	case syntax.AND, syntax.OR:
 		x.X = truth(x.X)
 		return x

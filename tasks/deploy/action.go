@@ -2,15 +2,13 @@ package deploy
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
+	"path"
 	"strings"
 	"time"
 
 	"github.com/torrust/tracker-deployer/environments"
 	"github.com/torrust/tracker-deployer/tasks"
-	"github.com/torrust/tracker-deployer/tasks/hosts"
 )
 
 // probe adds a probe(). It needs every service of its host: a probe that runs
@@ -31,21 +29,41 @@ func (b *builder) probe(p environments.Probe) {
 	}
 }
 
-// A RunFunc runs a command on the operator's computer.
+// A RunFunc runs a command on the operator's computer, in the project root,
+// with exactly this environment beside PATH and HOME. Everything that it
+// started is gone when it returns, also when ctx ends before the command does.
 type RunFunc func(ctx context.Context, argv, env []string, output io.Writer) error
 
-// task adds a task().
+// group adds a group(): a target that only names others.
+func (b *builder) group(g environments.Group) {
+	n := &tasks.Node{ID: "group:" + g.Name, Stage: tasks.StageTask, Position: g.Position, Doc: g.Doc}
+	for _, id := range g.Of {
+		n.Edges = append(n.Edges, tasks.Edge{To: id, Field: "of", Position: g.Position})
+	}
+	b.nodes = append(b.nodes, n)
+}
+
+// task adds a task(). It waits for the tasks whose handles are among its
+// inputs, and for those whose outputs are: that is what a path in inputs means
+// which is, or is in, the output of another task.
 func (b *builder) task(t environments.Task) {
+	c := &command{
+		task: t, run: b.options.Run, timeout: time.Duration(t.Timeout),
+		outputsOf: b.outputsOf,
+	}
 	n := &tasks.Node{
-		ID: "task:" + t.Name, Stage: tasks.StageTask, Host: t.Host, Position: t.Position, Doc: t.Doc,
-		Action: command{task: t, run: b.options.Run},
+		ID: "task:" + t.Name, Stage: tasks.StageTask, Host: t.Host, Position: t.Position, Doc: t.Doc, Action: c,
 	}
 	for _, id := range t.After {
 		n.Edges = append(n.Edges, tasks.Edge{To: id, Field: "after", Position: t.Position})
 	}
 	for _, in := range t.Inputs {
-		if in.Task != "" {
-			n.Edges = append(n.Edges, tasks.Edge{To: "task:" + in.Task, Field: "inputs", Position: t.Position})
+		maker := in.Task
+		if maker == "" {
+			maker = b.makerOf(in.Path)
+		}
+		if maker != "" && (maker != t.Name || in.Task != "") {
+			b.inputEdge(n, "task:"+maker)
 		}
 	}
 	for _, argv := range t.Run {
@@ -61,90 +79,37 @@ func (b *builder) task(t environments.Task) {
 	b.add(n)
 }
 
-// command is a user's task: argvs, one after the other, here or on a host.
-type command struct {
-	task environments.Task
-	run  RunFunc
-}
-
-// Run runs every argv; the first that fails ends it.
-func (c command) Run(ctx context.Context, with tasks.Surroundings) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Duration(c.task.Timeout))
-	defer cancel()
-	env, err := assignments(c.task.Env, with.Scope)
-	if err != nil {
-		return err
-	}
-	for _, values := range c.task.Run {
-		argv := make([]string, len(values))
-		for i, v := range values {
-			if argv[i], err = v.Render(with.Scope.Lookup); err != nil {
-				return err
-			}
-		}
-		if err := c.one(ctx, with, argv, env); err != nil {
-			return c.because(ctx, argv[0], err)
-		}
+// outputsOf returns what a task makes on the operator's computer.
+func (b *builder) outputsOf(task string) []string {
+	if t, ok := b.tasks[task]; ok && t.Host == "" {
+		return t.Outputs
 	}
 	return nil
 }
 
-func (c command) one(ctx context.Context, with tasks.Surroundings, argv, env []string) error {
-	if c.task.Host == "" {
-		out := &lineWriter{line: with.Progress}
-		defer out.flush()
-		return c.run(ctx, argv, env, out)
+// inputEdge adds an edge unless the last one is the same: the files of one
+// output follow each other.
+func (b *builder) inputEdge(n *tasks.Node, to string) {
+	if k := len(n.Edges); k > 0 && n.Edges[k-1].To == to {
+		return
 	}
-	op := hosts.Run{Argv: argv, Env: env, Timeout: time.Duration(c.task.Timeout)}
-	results, err := with.Machine.Apply(ctx, []hosts.Operation{op}, with.Progress)
-	if err != nil {
-		return err
-	}
-	if code := results[0].ExitCode; code != 0 {
-		return fmt.Errorf("exit status %d", code)
-	}
-	return nil
+	n.Edges = append(n.Edges, tasks.Edge{To: to, Field: "inputs", Position: n.Position})
 }
 
-func (c command) because(ctx context.Context, program string, err error) error {
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return fmt.Errorf("%s: no end after %s", program, time.Duration(c.task.Timeout))
+// makerOf returns the task that has p, or a directory that p is in, among its
+// outputs; "" when none has.
+func (b *builder) makerOf(p string) string {
+	if len(b.makers) == 0 {
+		return ""
 	}
-	return fmt.Errorf("%s: %w", program, err)
-}
-
-func assignments(list []environments.NamedValue, s *tasks.Scope) ([]string, error) {
-	var env []string
-	for _, nv := range list {
-		v, err := nv.Value.Render(s.Lookup)
-		if err != nil {
-			return nil, err
+	for {
+		if name, ok := b.makers[path.Clean(p)]; ok {
+			return name
 		}
-		env = append(env, nv.Name+"="+v)
-	}
-	return env, nil
-}
-
-// lineWriter hands on whole lines.
-type lineWriter struct {
-	line func(string)
-	rest strings.Builder
-}
-
-func (w *lineWriter) Write(p []byte) (int, error) {
-	for _, c := range p {
-		if c == '\n' {
-			w.flush()
-			continue
+		i := strings.LastIndexByte(p, '/')
+		if i <= 0 {
+			return ""
 		}
-		w.rest.WriteByte(c)
-	}
-	return len(p), nil
-}
-
-func (w *lineWriter) flush() {
-	if w.rest.Len() > 0 {
-		w.line(w.rest.String())
-		w.rest.Reset()
+		p = p[:i]
 	}
 }

@@ -108,13 +108,14 @@ func (c content) masked(s *tasks.Scope, f *hosts.FileFact) (string, error) {
 	return "(nothing but secrets differs)\n", nil
 }
 
-// rights is how mode and owner differ.
+// rights is how mode and owner differ. An empty file that is not there yet, on
+// a machine that may not be there either, has none before.
 func (c content) rights(facts hosts.Facts) tasks.FieldChange {
-	f, _ := hosts.Find[*hosts.FileFact](facts, hosts.FileQuery{Path: c.Path})
-	return tasks.FieldChange{
-		Name: c.Path, Old: fmt.Sprintf("%s %s:%s", f.Mode, f.Owner, f.Group),
-		New: fmt.Sprintf("%s %s:%s", c.Mode, c.Owner, c.Group),
+	change := tasks.FieldChange{Name: c.Path, New: fmt.Sprintf("%s %s:%s", c.Mode, c.Owner, c.Group)}
+	if f, ok := hosts.Find[*hosts.FileFact](facts, hosts.FileQuery{Path: c.Path}); ok && f.Type != "" {
+		change.Old = fmt.Sprintf("%s %s:%s", f.Mode, f.Owner, f.Group)
 	}
+	return change
 }
 
 func isUnknown(err error) bool {

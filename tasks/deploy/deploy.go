@@ -11,7 +11,7 @@
 //	release    image:SERVICE config:SERVICE compose:HOST release:HOST
 //	run        service:SERVICE
 //	test       probe:NAME exposure:HOST
-//	task       task:NAME
+//	task       task:NAME group:NAME
 //
 // Everything here is pure: kinds return queries and operations, the engine
 // carries them. A kind never removes by knowing: what it creates it lists in
@@ -21,6 +21,8 @@ package deploy
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -42,6 +44,9 @@ type Options struct {
 // Graph builds the graph of env.
 func Graph(env *environments.Environment, o Options) (*tasks.Graph, error) {
 	b := &builder{env: env, options: o, services: map[string][]environments.Service{}}
+	if err := b.index(); err != nil {
+		return nil, err
+	}
 	for _, s := range env.Services {
 		b.services[s.Host] = append(b.services[s.Host], s)
 	}
@@ -60,6 +65,10 @@ func Graph(env *environments.Environment, o Options) (*tasks.Graph, error) {
 	for _, t := range env.Tasks {
 		b.task(t)
 	}
+	for _, g := range env.Groups {
+		b.group(g)
+	}
+	b.renames()
 	return tasks.NewGraph(b.nodes)
 }
 
@@ -68,7 +77,39 @@ type builder struct {
 	env      *environments.Environment
 	options  Options
 	services map[string][]environments.Service // by host: every node of a host asks for them
+	tasks    map[string]*environments.Task     // by name
+	makers   map[string]string                 // name of a task by what it makes on the operator's computer
 	nodes    []*tasks.Node
+}
+
+// index notes what tasks make. Two that make the same, or one something inside
+// of what another makes, would undo each other's work in every run.
+func (b *builder) index() error {
+	b.tasks = make(map[string]*environments.Task, len(b.env.Tasks))
+	b.makers = make(map[string]string, len(b.env.Tasks))
+	for i := range b.env.Tasks {
+		t := &b.env.Tasks[i]
+		b.tasks[t.Name] = t
+		if t.Host != "" {
+			continue
+		}
+		for _, out := range t.Outputs {
+			out = path.Clean(out)
+			if first, ok := b.makers[out]; ok && first != t.Name {
+				return fmt.Errorf("%s: task %q: output %q is made by task %q as well", t.Position, t.Name, out, first)
+			}
+			b.makers[out] = t.Name
+		}
+	}
+	for _, t := range b.env.Tasks {
+		for _, out := range t.Outputs {
+			outer := b.makerOf(path.Dir(path.Clean(out)))
+			if t.Host == "" && outer != "" && outer != t.Name {
+				return fmt.Errorf("%s: task %q: output %q is inside of what task %q makes", t.Position, t.Name, out, outer)
+			}
+		}
+	}
+	return nil
 }
 
 // add appends a node with edges to the nodes called needs; "" is nothing.

@@ -1,6 +1,8 @@
 package deploy
 
 import (
+	"cmp"
+
 	"github.com/torrust/tracker-deployer/environments"
 	"github.com/torrust/tracker-deployer/tasks"
 	"github.com/torrust/tracker-deployer/tasks/hosts"
@@ -15,10 +17,12 @@ func (b *builder) file(f environments.File) {
 		refs(n, *f.Content)
 		return
 	}
-	if f.Source.Task != "" {
-		n.Edges = append(n.Edges, tasks.Edge{To: "task:" + f.Source.Task, Field: "source", Position: f.Position})
+	r := sourced{file: f, path: b.sourcePath(*f.Source), read: b.options.ReadFile}
+	if maker := b.makerOf(r.path); f.Source.Task != "" || maker != "" {
+		r.maker = "task:" + cmp.Or(f.Source.Task, maker)
+		n.Edges = append(n.Edges, tasks.Edge{To: r.maker, Field: "source", Position: f.Position})
 	}
-	n.Resource = sourced{file: f, path: b.sourcePath(*f.Source), read: b.options.ReadFile}
+	n.Resource = r
 }
 
 func contentOf(f environments.File) content {
@@ -42,9 +46,10 @@ func (b *builder) sourcePath(in environments.Input) string {
 // sourced is a file whose bytes are a file of the project, read when they are
 // needed: a task may make it in the same run.
 type sourced struct {
-	file environments.File
-	path string
-	read func(path string) ([]byte, error)
+	file  environments.File
+	path  string
+	maker string // node of the task that makes it, "" = none
+	read  func(path string) ([]byte, error)
 }
 
 func (r sourced) files() (files, error) {
@@ -77,10 +82,11 @@ func (r sourced) Diff(s *tasks.Scope, facts hosts.Facts) (tasks.Change, error) {
 }
 
 // known returns the file unless a task still has to make it.
-func (r sourced) known(*tasks.Scope) (files, error) {
-	f, err := r.files()
-	if err != nil && r.file.Source.Task != "" {
-		return f, &tasks.Unknown{What: r.path, When: "after task:" + r.file.Source.Task}
+func (r sourced) known(s *tasks.Scope) (files, error) {
+	if r.maker != "" {
+		if _, ok := s.Outputs(r.maker, tasks.Made); !ok {
+			return files{}, &tasks.Unknown{What: r.path, When: "after " + r.maker}
+		}
 	}
-	return f, err
+	return r.files()
 }

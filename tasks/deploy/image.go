@@ -15,6 +15,7 @@ import (
 type image struct {
 	service   string
 	reference string
+	was       []string // ids of the service before it was renamed
 }
 
 func (r image) query() hosts.ImageQuery {
@@ -56,7 +57,12 @@ func (r image) pinned(facts hosts.Facts) string {
 	if !ok {
 		return ""
 	}
-	return m.Owned["service:"+r.service].Pins[r.reference]
+	for _, id := range append([]string{"service:" + r.service}, r.was...) {
+		if digest := m.Owned[id].Pins[r.reference]; digest != "" {
+			return digest
+		}
+	}
+	return ""
 }
 
 // atDigest returns reference with digest in the place of its tag.

@@ -61,7 +61,7 @@ func (b *builder) service(s environments.Service) {
 	host, at := s.Host, s.Position
 	b.add(&tasks.Node{
 		ID: "image:" + s.Name, Stage: tasks.StageRelease, Host: host, Position: at,
-		Resource: image{service: s.Name, reference: s.Image},
+		Resource: image{service: s.Name, reference: s.Image, was: b.was("service:" + s.Name)},
 	}, "docker:"+host)
 	run := &tasks.Node{ID: "service:" + s.Name, Stage: tasks.StageRun, Host: host, Position: at}
 	needs := []string{"compose:" + host, "release:" + host, "image:" + s.Name, "kernel:" + host, b.guardOf(host)}

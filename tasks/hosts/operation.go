@@ -49,6 +49,12 @@ type MakeDirectory struct {
 // is not there is fine. Mount points are not crossed.
 type Remove struct{ Path string }
 
+// Move gives what is at From the path To; missing parents are made like those
+// of a WriteFile. From not being there is fine: it was moved before. At To
+// there may be nothing, or an empty directory, which gives way; anything else
+// is an error and both stay.
+type Move struct{ From, To string }
+
 // InstallPackages installs packages of the distribution, without
 // recommended ones and without questions; the index is updated when a name
 // is unknown to it or it is missing. Waits for a running package manager.
@@ -165,6 +171,7 @@ type Run struct {
 func (WriteFile) operation()       {}
 func (MakeDirectory) operation()   {}
 func (Remove) operation()          {}
+func (Move) operation()            {}
 func (InstallPackages) operation() {}
 func (SetUnit) operation()         {}
 func (LoadModule) operation()      {}
@@ -189,6 +196,9 @@ func (o MakeDirectory) Step() string { return "make directory " + o.Path }
 
 // Step names the path.
 func (o Remove) Step() string { return "remove " + o.Path }
+
+// Step names both paths.
+func (o Move) Step() string { return "move " + o.From + " to " + o.To }
 
 // Step names the packages.
 func (o InstallPackages) Step() string { return "install " + strings.Join(o.Names, " ") }
@@ -264,6 +274,9 @@ func (MakeDirectory) Long() bool { return false }
 
 // Long is false.
 func (Remove) Long() bool { return false }
+
+// Long is false: both paths are on one file system.
+func (Move) Long() bool { return false }
 
 // Long is true.
 func (InstallPackages) Long() bool { return true }

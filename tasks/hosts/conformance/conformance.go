@@ -55,6 +55,7 @@ func Run(t *testing.T, open Opener, options Options) {
 	}{
 		{"files", true, files},
 		{"directories", true, directories},
+		{"moves", true, moves},
 		{"secrets", true, secrets},
 		{"system", true, system},
 		{"manifest", true, manifest},

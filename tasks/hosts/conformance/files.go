@@ -217,6 +217,41 @@ func directories(t *testing.T, s *suite) {
 	}
 }
 
+func moves(t *testing.T, s *suite) {
+	m := s.open(t)
+	dir := s.directory(t, m)
+	from, to := dir+"/data/o ld", dir+"/new/-data"
+	must(t, m, hosts.MakeDirectory{Path: from, Mode: "2770", Owner: "4321", Group: "4322"},
+		hosts.WriteFile{Path: from + "/in/file", Content: []byte("kept"), Mode: "0640", Owner: "4321", Group: "4322"})
+	changes(t, m, hosts.Move{From: from, To: to})
+	f := at(t, m, to)
+	equal(t, "what was moved", [4]string{f.Type, f.Mode, f.Owner, f.Group}, [4]string{"directory", "2770", "4321", "4322"})
+	holds := func(name, content string) {
+		t.Helper()
+		f := ask[*hosts.FileFact](t, m, hosts.FileQuery{Path: name, Digest: sum([]byte(content))})
+		equal(t, name, [2]any{f.Type, f.Same}, [2]any{"file", true})
+	}
+	holds(to+"/in/file", "kept")
+	f = at(t, m, to+"/in/file")
+	equal(t, "what is in it", [3]string{f.Mode, f.Owner, f.Group}, [3]string{"0640", "4321", "4322"})
+	equal(t, "where it was", at(t, m, from).Type, "")
+	equal(t, "what is beside it", at(t, m, dir+"/data").Type, "directory")
+
+	must(t, m, hosts.MakeDirectory{Path: from, Mode: "0755"})
+	changes(t, m, hosts.Move{From: to, To: from}) // an empty directory gives way
+	holds(from+"/in/file", "kept")
+	must(t, m, hosts.WriteFile{Path: to + "/other", Content: []byte("x"), Mode: "0644"}, hosts.WriteFile{Path: dir + "/file", Mode: "0644"})
+	for _, taken := range []string{to, dir + "/file"} {
+		if _, err := m.Apply(background(), []hosts.Operation{hosts.Move{From: from, To: taken}}, nil); err == nil {
+			t.Errorf("something was moved onto %s, which was there", taken)
+		}
+	}
+	holds(from+"/in/file", "kept")
+	holds(to+"/other", "x")
+	changes(t, m, hosts.Move{From: dir + "/file", To: dir + "/renamed"})
+	equal(t, "a file that was moved", at(t, m, dir+"/renamed").Type, "file")
+}
+
 func secrets(t *testing.T, s *suite) {
 	m := s.open(t)
 	dir := s.directory(t, m)

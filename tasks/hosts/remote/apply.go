@@ -173,6 +173,8 @@ func (m *Machine) words(ctx context.Context, r *round, i int, operation hosts.Op
 		return []string{"make_directory", o.Path, mode(o.Mode, "755"), orRoot(o.Owner), orRoot(o.Group), yes(o.Once)}, nil, absolute(o.Path)
 	case hosts.Remove:
 		return []string{"remove", path.Clean(o.Path)}, nil, absolute(o.Path)
+	case hosts.Move:
+		return []string{"move", path.Clean(o.From), path.Clean(o.To)}, nil, errors.Join(absolute(o.From), absolute(o.To))
 	case hosts.LoadModule:
 		return []string{"load_module", o.Name}, nil, nil
 	case hosts.SetSysctl:

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -202,6 +203,37 @@ func (m *Machine) remove(s *state, name string) (bool, error) {
 		return false, nil
 	}
 	return true, plain(os.RemoveAll(m.at(name)))
+}
+
+func (m *Machine) move(s *state, o hosts.Move) (bool, error) {
+	from, to := path.Clean("/"+o.From), path.Clean("/"+o.To)
+	if _, err := os.Lstat(m.at(from)); errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if info, err := os.Lstat(m.at(to)); err == nil && (!info.IsDir() || os.Remove(m.at(to)) != nil) {
+		return false, fmt.Errorf("there is something at %s already", to)
+	}
+	if err := os.MkdirAll(m.at(path.Dir(to)), 0o755); err != nil {
+		return false, plain(err)
+	}
+	var gone []string
+	for name, kept := range maps.Clone(s.Files) {
+		if rest, ok := strings.CutPrefix(name, from); ok && (rest == "" || rest[0] == '/') {
+			s.Files[to+rest] = kept
+			gone = append(gone, name)
+		}
+	}
+	// Owners are kept before it is there: what was moved is not looked at again.
+	if err := m.save(s); err != nil {
+		return false, plain(err)
+	}
+	if err := os.Rename(m.at(from), m.at(to)); err != nil {
+		return false, plain(err)
+	}
+	for _, name := range gone {
+		delete(s.Files, name)
+	}
+	return true, nil
 }
 
 // plain takes the path on the operator's disk out of an error.

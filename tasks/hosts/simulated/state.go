@@ -147,6 +147,8 @@ func (m *Machine) operate(s *state, operation hosts.Operation, progress func(str
 		return changed(m.makeDirectory(s, o))
 	case hosts.Remove:
 		return changed(m.remove(s, o.Path))
+	case hosts.Move:
+		return changed(m.move(s, o))
 	case hosts.InstallPackages:
 		return changed(s.install(o, progress), nil)
 	case hosts.SetUnit:

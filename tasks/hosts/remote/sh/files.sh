@@ -60,6 +60,20 @@ remove() {
   rm -rf --one-file-system -- "$1"
 }
 
+# move FROM TO
+move() {
+  kind "$1"
+  [ -n "$is" ] || exit 10
+  kind "$2"
+  case $is in
+  '') ;;
+  directory) rmdir -- "$2" 2>/dev/null || die "there is something at $2 already" ;;
+  *) die "there is something at $2 already" ;;
+  esac
+  parents "$2"
+  mv -T -- "$1" "$2"
+}
+
 load_module() {
   module=$(printf '%s' "$1" | tr - _)
   [ -d "/sys/module/$module" ] && exit 10
