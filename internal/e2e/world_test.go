@@ -2,9 +2,9 @@
 // in a network namespace of its own, and a client in that namespace that sees
 // the machine as the outside does, on IPv4 and IPv6.
 //
-// The machine is booted and deployed once; its memory is saved after either,
-// and everything is copied for a second world beside the first. Every test
-// takes one of the two and starts from a snapshot, in seconds.
+// There are two worlds. In each the machine is booted and deployed once; its
+// memory is saved after either. Every test takes one of the worlds and starts
+// from a snapshot, in seconds.
 package e2e
 
 import (
@@ -21,6 +21,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/torrust/tracker-deployer/internal/lab"
 )
@@ -60,32 +62,35 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// inWorlds makes the worlds, the second as a copy of the first, and takes them
-// away after run.
+// inWorlds makes the worlds, side by side, and takes them away after run.
 func inWorlds(ctx context.Context, run func() int) (code int, err error) {
 	dir, err := os.MkdirTemp("", "e2e-")
 	if err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	first, err := newWorld(ctx, dir, "1")
-	if err != nil {
+	program := filepath.Join(dir, "torrust-tracker-deployer")
+	build := exec.CommandContext(ctx, "go", "build", "-o", program, "github.com/torrust/tracker-deployer/cmd/torrust-tracker-deployer")
+	if out, err := build.CombinedOutput(); err != nil {
+		return 0, fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	worlds := make([]*world, cap(free))
+	var group errgroup.Group
+	for i := range worlds {
+		w, wrong := newWorld(ctx, filepath.Join(dir, fmt.Sprint(i+1)), program, fmt.Sprintf("ttd-e2e-%d", i+1))
+		if wrong != nil {
+			return 0, wrong
+		}
+		defer func() { err = errors.Join(err, w.close(ctx)) }()
+		worlds[i] = w
+		group.Go(func() error { return w.prepare(ctx) })
+	}
+	if err := group.Wait(); err != nil {
 		return 0, err
 	}
-	defer func() { err = errors.Join(err, first.close(ctx)) }()
-	if err := first.prepare(ctx); err != nil {
-		return 0, err
+	for _, w := range worlds {
+		free <- w
 	}
-	second, err := newWorld(ctx, dir, "2")
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, second.close(ctx)) }()
-	if err := second.become(ctx, first); err != nil {
-		return 0, err
-	}
-	free <- first
-	free <- second
 	return run(), nil
 }
 
@@ -100,10 +105,9 @@ func enter(t *testing.T, snapshot string) *world {
 	return w
 }
 
-// newWorld makes the network, the images and the servers, and builds the
-// program.
-func newWorld(ctx context.Context, root, name string) (_ *world, err error) {
-	w := &world{dir: filepath.Join(root, name)}
+// newWorld makes a directory, a network and the servers in it.
+func newWorld(ctx context.Context, dir, program, network string) (_ *world, err error) {
+	w := &world{dir: dir, program: program}
 	cache, err := lab.DefaultDir()
 	if err != nil {
 		return nil, err
@@ -112,48 +116,17 @@ func newWorld(ctx context.Context, root, name string) (_ *world, err error) {
 	if w.image, err = l.VMImage(ctx, lab.Debian13); err != nil {
 		return nil, err
 	}
-	if w.network, err = lab.NewNetwork(ctx, "ttd-e2e-"+name); err != nil {
+	if w.network, err = lab.NewNetwork(ctx, network); err != nil {
 		return nil, err
 	}
 	if err := w.serve(ctx, l); err != nil {
 		return nil, err
-	}
-	w.program = filepath.Join(root, "torrust-tracker-deployer")
-	build := exec.CommandContext(ctx, "go", "build", "-o", w.program, "github.com/torrust/tracker-deployer/cmd/torrust-tracker-deployer")
-	if out, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("go build: %w\n%s", err, out)
 	}
 	w.env = []string{"PATH=" + os.Getenv("PATH"), "TRACKER_ADMIN_TOKEN=" + adminToken}
 	for _, name := range []string{"HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"} {
 		w.env = append(w.env, name+"="+w.path(strings.ToLower(name)))
 	}
 	return w, os.MkdirAll(w.path("project/environments"), 0o755)
-}
-
-// become makes w a copy of another world: its machine's disks, which hold the
-// snapshots, and everything of the operator. How the machine is started names
-// paths.
-func (w *world) become(ctx context.Context, other *world) error {
-	if err := other.kill("web"); err != nil {
-		return err
-	}
-	if err := copyTree(ctx, other.dir, w.dir); err != nil {
-		return err
-	}
-	starts, err := filepath.Glob(w.path("snapshots/*/state.json"))
-	if err != nil {
-		return err
-	}
-	for _, path := range append(starts, w.vm("web")+"/state.json") {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(path, bytes.ReplaceAll(text, []byte(other.dir+"/"), []byte(w.dir+"/")), 0o600); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // serve starts what the machine fetches from: a registry and a package
