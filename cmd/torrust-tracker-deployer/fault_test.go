@@ -6,11 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 
 	"github.com/torrust/tracker-deployer/tasks"
@@ -55,27 +52,17 @@ func TestKilledAtEveryMoment(t *testing.T) {
 			undisturbed := newSite(t, map[string]string{"sim.star": c.text})
 			undisturbed.want(0, "deploy", "sim")
 			want := machines(t, undisturbed)
-			var next, last atomic.Int64
-			var workers sync.WaitGroup
-			for range runtime.GOMAXPROCS(0) {
-				workers.Go(func() {
-					for last.Load() == 0 && !t.Failed() {
-						n := next.Add(1)
-						killed, got := killedAt(t, int(n), c.text, undisturbed, c.keys)
-						if !killed {
-							last.Store(n)
-						} else if c.keys && got != want {
-							t.Errorf("killed at %d, the machine is another one:\n%s", n, difference(want, got))
-						}
-					}
-				})
-			}
-			workers.Wait()
-			t.Logf("killed at each of %d moments", last.Load()-1)
+			last := everyMoment(t, func(n int) bool {
+				killed, got := killedAt(t, n, c.text, undisturbed, c.keys)
+				if killed && c.keys && got != want {
+					t.Errorf("killed at %d, the machine is another one:\n%s", n, difference(want, got))
+				}
+				return killed
+			})
 			// A deployment has a frame before and one after each of a dozen
 			// nodes; that is written, and synced.
-			if last.Load() < 50 && !t.Failed() {
-				t.Errorf("it ended undisturbed at moment %d: not everything was counted", last.Load())
+			if last < 50 && !t.Failed() {
+				t.Errorf("it ended undisturbed at moment %d: not everything was counted", last)
 			}
 		})
 	}

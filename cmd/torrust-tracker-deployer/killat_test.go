@@ -3,11 +3,16 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
 
 	"golang.org/x/sys/unix"
 
@@ -60,6 +65,40 @@ func runKillAt(args []string) int {
 		return 0
 	}
 	return exitUndisturbed + status.ExitStatus()
+}
+
+// everyMoment calls kill with 1, 2, 3 and so on, several at a time, until it
+// reports a program that ended before its turn, and returns the first of those:
+// others that were on their way at the time count for nothing.
+func everyMoment(t *testing.T, kill func(n int) (killed bool)) int {
+	var next atomic.Int64
+	var lock sync.Mutex
+	last := math.MaxInt
+	undisturbed := func(n int) {
+		lock.Lock()
+		defer lock.Unlock()
+		last = min(last, n)
+	}
+	due := func(n int) bool {
+		lock.Lock()
+		defer lock.Unlock()
+		return n < last && !t.Failed()
+	}
+	var workers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			for n := int(next.Add(1)); due(n); n = int(next.Add(1)) {
+				if !kill(n) {
+					undisturbed(n)
+				}
+			}
+		})
+	}
+	workers.Wait()
+	if !t.Failed() {
+		t.Logf("killed at each of %d moments", last-1)
+	}
+	return last
 }
 
 // runStopAt is stop-at ARGV…: it becomes a program that stops for its tracer

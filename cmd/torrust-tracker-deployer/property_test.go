@@ -183,8 +183,7 @@ func (s *site) world(t *testing.T) string {
 // TestRandomKill kills the program with SIGKILL while it deploys random
 // environments, at random moments, and again while it goes on. What is then
 // deployed undisturbed makes the machines that were made without, and leaves
-// nothing to do. There are no local tasks: a child that is born while its
-// parent is killed would be left stopped by the tracer.
+// nothing to do. Local tasks die with the program.
 func TestRandomKill(t *testing.T) {
 	var kills, tries atomic.Int64
 	t.Cleanup(func() {
@@ -192,7 +191,7 @@ func TestRandomKill(t *testing.T) {
 			t.Errorf("of %d deployments only %d were killed", tries.Load(), kills.Load())
 		}
 	})
-	forRandom(t, randomCases/2, []string{"simulated"}, 0, func(t *testing.T, random *rand.Rand, s *source) {
+	forRandom(t, randomCases/2, []string{"simulated"}, randomTasks, func(t *testing.T, random *rand.Rand, s *source) {
 		undisturbed := newRandomSite(t, s)
 		undisturbed.want(0, "deploy", "sim", "--yes")
 		want := machines(t, undisturbed)

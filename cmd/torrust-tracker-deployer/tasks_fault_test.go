@@ -3,10 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
-	"runtime"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 
 	"github.com/torrust/tracker-deployer/tasks"
@@ -51,32 +48,23 @@ func (s *site) rebuilt(where, names string) {
 // is written to the records or synced: between an output and its record, too.
 func TestTasksKilledAtEveryMoment(t *testing.T) {
 	t.Parallel()
-	var next, last atomic.Int64
-	var workers sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
-		workers.Go(func() {
-			for last.Load() == 0 && !t.Failed() {
-				n := next.Add(1)
-				s := chained(t)
-				s.rebuilt("at first", "abc")
-				s.write("project/names", "second\n")
-				first := s.start(killAt, fmt.Sprint(n), programName, "c", "sim")
-				switch first.code {
-				case exitUndisturbed:
-					last.Store(n)
-				case 0:
-					s.rebuilt(lastLine(first.stderr), "abc")
-				default:
-					t.Errorf("killed at %d: %s", n, first)
-				}
-			}
-		})
-	}
-	workers.Wait()
-	t.Logf("killed at each of %d moments", last.Load()-1)
+	last := everyMoment(t, func(n int) bool {
+		s := chained(t)
+		s.rebuilt("at first", "abc")
+		s.write("project/names", "second\n")
+		first := s.start(killAt, fmt.Sprint(n), programName, "c", "sim")
+		switch first.code {
+		case 0:
+			s.rebuilt(lastLine(first.stderr), "abc")
+		case exitUndisturbed:
+		default:
+			t.Errorf("killed at %d: %s", n, first)
+		}
+		return first.code != exitUndisturbed
+	})
 	// An intent and a record for each task, and a sync at the end.
-	if last.Load() < 8 && !t.Failed() {
-		t.Errorf("it ended undisturbed at moment %d: not everything was counted", last.Load())
+	if last < 8 && !t.Failed() {
+		t.Errorf("it ended undisturbed at moment %d: not everything was counted", last)
 	}
 }
 

@@ -26,7 +26,10 @@ import (
 // come out of them.
 type Tracer struct {
 	// Syscall is called before each system call that processes stop at, see
-	// [ExecStopping]; true kills the process instead. Nil lets them go on.
+	// [ExecStopping], as long as the program of Run has not ended; true kills
+	// the program instead and, when it is dead and cannot see it, all that came
+	// out of it. Attached to processes, true kills the one that calls. Nil lets
+	// them go on.
 	Syscall func(Call) bool
 	// Exec is called when a process has become another program, with the
 	// arguments as the kernel keeps them: each ends with a NUL. Nil ignores it.
@@ -54,8 +57,15 @@ func (c Call) File(fd uint64) string {
 const options = unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_TRACEFORK | unix.PTRACE_O_TRACEVFORK |
 	unix.PTRACE_O_TRACEEXEC | unix.PTRACE_O_TRACESECCOMP
 
-// Run starts cmd, which is not started yet, and returns how it ended. It waits
-// for children of this process: nothing else in it may start any meanwhile.
+// Run starts cmd, which is not started yet and whose streams are files, and
+// returns how it ended. Then nothing is traced any more: after a kill all that
+// came out of cmd is dead. Else, with Syscall, Run has waited until it ended,
+// because calls that stop for a tracer fail without one, and without Syscall
+// it was let go. When this process ends before, it is killed, or let go
+// without Syscall.
+//
+// Run waits for children of its thread: nothing else in this process may have
+// any meanwhile.
 func (t *Tracer) Run(cmd *exec.Cmd) (syscall.WaitStatus, error) {
 	runtime.LockOSThread() // ptrace(2) knows one thread as the tracer
 	defer runtime.UnlockOSThread()
@@ -67,18 +77,40 @@ func (t *Tracer) Run(cmd *exec.Cmd) (syscall.WaitStatus, error) {
 		return 0, err
 	}
 	pid := cmd.Process.Pid
-	var status syscall.WaitStatus
-	if _, err := syscall.Wait4(pid, &status, 0, nil); err != nil {
-		return 0, fmt.Errorf("wait for %s: %w", cmd.Path, err)
+	w := &watch{Tracer: t, first: pid, known: map[int]bool{pid: true}}
+	err := t.begin(pid)
+	if err == nil {
+		err = w.untilNothingIsLeft()
 	}
-	if err := syscall.PtraceSetOptions(pid, options); err != nil {
-		return 0, fmt.Errorf("trace %s: %w", cmd.Path, err)
+	if err != nil {
+		w.killed = true
+		return 0, errors.Join(fmt.Errorf("trace %s: %w", cmd.Path, err), ended(syscall.Kill(pid, syscall.SIGKILL)), w.untilNothingIsLeft())
+	}
+	return w.status, nil
+}
+
+// begin seizes a process that has asked to be traced and has stopped at its
+// exec. What comes out of a process that is only traced at its own wish begins
+// with a SIGSTOP of its own, and stays stopped for ever when the tracer is gone
+// before it arrives; out of one that was seized, with a stop that ends with the
+// tracer. Nobody can seize what is traced: between the two it is stopped.
+func (t *Tracer) begin(pid int) error {
+	var status syscall.WaitStatus
+	if _, err := syscall.Wait4(pid, &status, unix.WALL, nil); err != nil {
+		return err
 	}
 	t.executed(pid)
-	if err := resume(pid, 0); err != nil {
-		return 0, err
+	if err := request(unix.PTRACE_DETACH, pid, uintptr(syscall.SIGSTOP)); err != nil {
+		return err
 	}
-	return t.watch(pid, map[int]bool{pid: true})
+	own := uintptr(options)
+	if t.Syscall != nil {
+		own |= unix.PTRACE_O_EXITKILL
+	}
+	if err := request(unix.PTRACE_SEIZE, pid, own); err != nil {
+		return err
+	}
+	return syscall.Kill(pid, syscall.SIGCONT)
 }
 
 // Attach traces running processes until they and all that came out of them
@@ -97,67 +129,13 @@ func (t *Tracer) Attach(pids ...int) error {
 			if err != nil {
 				return err
 			}
-			if _, _, e := unix.Syscall6(unix.SYS_PTRACE, unix.PTRACE_SEIZE, uintptr(thread), 0, options, 0, 0); e != 0 {
-				return fmt.Errorf("trace process %d: %w", pid, e)
+			if err := request(unix.PTRACE_SEIZE, thread, options); err != nil {
+				return fmt.Errorf("trace process %d: %w", pid, err)
 			}
 			known[thread] = true
 		}
 	}
-	_, err := t.watch(0, known)
-	return err
-}
-
-// watch handles stops until the process first has ended, or with 0 until
-// nothing is left.
-func (t *Tracer) watch(first int, known map[int]bool) (syscall.WaitStatus, error) {
-	for {
-		var status syscall.WaitStatus
-		pid, err := syscall.Wait4(-1, &status, unix.WALL, nil)
-		switch {
-		case errors.Is(err, syscall.EINTR):
-			continue
-		case errors.Is(err, syscall.ECHILD) && first == 0:
-			return 0, nil
-		case err != nil:
-			return 0, fmt.Errorf("wait: %w", err)
-		case status.Exited(), status.Signaled():
-			delete(known, pid)
-			if pid == first {
-				return status, nil
-			}
-			continue
-		}
-		if err := t.stopped(pid, status, known); err != nil {
-			return 0, err
-		}
-	}
-}
-
-// stopped lets a process go on that has stopped for some reason.
-func (t *Tracer) stopped(pid int, status syscall.WaitStatus, known map[int]bool) error {
-	fresh := !known[pid]
-	known[pid] = true
-	signal := status.StopSignal()
-	event := int(status) >> 16
-	switch {
-	case event == unix.PTRACE_EVENT_SECCOMP:
-		if t.Syscall != nil && t.deadly(pid) {
-			return ended(syscall.Kill(pid, syscall.SIGKILL))
-		}
-		return resume(pid, 0)
-	case event == unix.PTRACE_EVENT_STOP && signal != syscall.SIGTRAP:
-		_, _, e := unix.Syscall6(unix.SYS_PTRACE, unix.PTRACE_LISTEN, uintptr(pid), 0, 0, 0, 0) // it stays stopped
-		if e == 0 {
-			return nil
-		}
-		return ended(e)
-	case event == unix.PTRACE_EVENT_EXEC:
-		t.executed(pid)
-		return resume(pid, 0)
-	case event != 0, fresh && signal == syscall.SIGSTOP: // the stop with which a child begins
-		return resume(pid, 0)
-	}
-	return resume(pid, signal)
+	return (&watch{Tracer: t, known: known}).untilNothingIsLeft()
 }
 
 // deadly asks about the call that a thread is about to begin.
@@ -175,6 +153,7 @@ func (t *Tracer) deadly(thread int) bool {
 	return e == 0 && t.Syscall(Call{thread, info.number, info.args})
 }
 
+// executed tells of a process that has become another program.
 func (t *Tracer) executed(pid int) {
 	if t.Exec == nil {
 		return
@@ -186,12 +165,15 @@ func (t *Tracer) executed(pid int) {
 	t.Exec(pid, bytes.Clone(arguments))
 }
 
-// resume lets a thread go on, with a signal where it stopped for one. One that
-// was killed meanwhile is no error.
-func resume(pid int, signal syscall.Signal) error {
-	return ended(syscall.PtraceCont(pid, int(signal)))
+// request makes a request of ptrace(2) about a thread.
+func request(what, thread int, data uintptr) error {
+	if _, _, e := unix.Syscall6(unix.SYS_PTRACE, uintptr(what), uintptr(thread), 0, data, 0, 0); e != 0 {
+		return e
+	}
+	return nil
 }
 
+// ended is err, but that something was killed meanwhile is none.
 func ended(err error) error {
 	if errors.Is(err, syscall.ESRCH) {
 		return nil

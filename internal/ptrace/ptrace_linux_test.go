@@ -19,8 +19,15 @@ import (
 const stopping = "stopping"
 
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == stopping {
-		panic(ExecStopping(os.Args[2:], syscall.SYS_WRITE))
+	if len(os.Args) > 1 {
+		switch os.Args[1] {
+		case stopping:
+			panic(ExecStopping(os.Args[2:], syscall.SYS_WRITE))
+		case breeding:
+			breed(os.Args[2:])
+		case guarding:
+			guard()
+		}
 	}
 	os.Exit(m.Run())
 }
