@@ -16,6 +16,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/torrust/tracker-deployer/internal/demo"
 	"github.com/torrust/tracker-deployer/internal/lab"
 )
@@ -87,12 +89,32 @@ func Test(ctx context.Context) error {
 	}
 	// Real machines come last and alone: on an emulated processor they need
 	// all there is.
-	for _, step := range []func(context.Context) error{Lint, Images, Unit, E2e} {
+	for _, step := range []func(context.Context) error{Lint, Images, Unit, fuzz, assets, E2e} {
 		if err := step(ctx); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// fuzzed are the targets that are fuzzed in every test of everything: the
+// evaluator, the formatter, and the reader of records.
+var fuzzed = map[string]string{"FuzzLoad": "./starlark/eval", "FuzzFormat": "./starlark/layout", "FuzzRecords": "./tasks"}
+
+// fuzz fuzzes each for a minute, side by side.
+func fuzz(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for name, pkg := range fuzzed {
+		group.Go(func() error {
+			return run(ctx, "go", "test", "-run=^$", "-fuzz=^"+name+"$", "-fuzztime=1m", "-parallel=1", pkg)
+		})
+	}
+	return group.Wait()
+}
+
+// assets makes what environments/dev.star declares, with the program itself.
+func assets(ctx context.Context) error {
+	return run(ctx, "go", "run", "./cmd/"+program, "assets", "dev")
 }
 
 // Bench measures the program beside other tools, in ratios.

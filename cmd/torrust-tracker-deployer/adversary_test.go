@@ -45,8 +45,10 @@ func (t tasked) Command(_ string, b adversary.Build) *exec.Cmd {
 
 // TestAdversary plays the whole table: each row right after a build, when the
 // times of files say nothing, and long after it, when they are trusted, with
-// and without a memo that nothing was to do.
+// and without a memo that nothing was to do. Rows mostly wait for times to
+// age, so that many are played at once.
 func TestAdversary(t *testing.T) {
+	slots := make(chan struct{}, 24)
 	for _, row := range adversary.Rows() {
 		for _, c := range []struct {
 			when    string
@@ -57,12 +59,23 @@ func TestAdversary(t *testing.T) {
 			{"settled", true, []string{"-v"}},
 			{"remembered", true, nil},
 		} {
+			tool, dir := tasked{t.TempDir(), c.flags}, t.TempDir()
+			type result struct {
+				adversary.Outcome
+				err error
+			}
+			played := make(chan result, 1)
+			go func() {
+				slots <- struct{}{}
+				defer func() { <-slots }()
+				o, err := adversary.Play(tool, row, dir, c.settled)
+				played <- result{o, err}
+			}()
 			t.Run(row.Name+"/"+c.when, func(t *testing.T) {
 				t.Parallel()
-				tool := tasked{t.TempDir(), c.flags}
-				o, err := adversary.Play(tool, row, t.TempDir(), c.settled)
-				if err != nil {
-					t.Fatal(err)
+				o := <-played
+				if o.err != nil {
+					t.Fatal(o.err)
 				}
 				if list, _ := filepath.Glob(filepath.Join(tool.home, ".local/state", programName, memos, "*")); row.Name == "nothing" && len(list) == 0 && c.when == "remembered" {
 					t.Error("nothing was remembered")

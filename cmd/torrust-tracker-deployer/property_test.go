@@ -21,13 +21,13 @@ var seedFlag = flag.Uint64("seed", 0, "seed of the random environments; 0 = anot
 // randomCases is how many environments each property is tried on, and
 // randomTasks how many local tasks one has at most.
 const (
-	randomCases = 24
+	randomCases = 10
 	randomTasks = 2
 )
 
 // forRandom runs a test on random environments whose machines are of the given
-// kinds and that have at most so many tasks, several at a time. Each has a seed of its own, which repeats it alone
-// as the first.
+// kinds and that have at most so many tasks, several at a time. Each has a seed
+// of its own, which repeats it alone as the first.
 func forRandom(t *testing.T, cases int, kinds []string, most int, test func(t *testing.T, random *rand.Rand, s *source)) {
 	seed := *seedFlag
 	if seed == 0 {

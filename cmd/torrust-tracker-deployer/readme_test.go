@@ -114,7 +114,9 @@ func TestReadmeCommands(t *testing.T) {
 		switch {
 		case args[0] == programName:
 			ours++
-			err = understood(args[1:])
+			if err = understood(args[1:]); declares(all, args[1]) {
+				err = understood(append([]string{"deploy"}, args[2:]...)) // the flags of commands that run targets
+			}
 		case slices.Equal(args[:min(3, len(args))], []string{"go", "tool", "mage"}):
 			if last := args[len(args)-1]; last != "-l" && !slices.Contains(targets, last) {
 				err = fmt.Errorf("mage has no target %q, only %v", last, targets)
@@ -129,6 +131,13 @@ func TestReadmeCommands(t *testing.T) {
 	if ours == 0 {
 		t.Error("README.md has no command line of the program")
 	}
+}
+
+// declares reports whether an environment of the README has a task of that name.
+func declares(all []block, name string) bool {
+	return slices.ContainsFunc(all, func(b block) bool {
+		return b.language == "python" && strings.Contains(b.text, "task(\n    name = \""+name+"\"")
+	})
 }
 
 // understood parses a command line as far as it goes without an environment.
@@ -147,8 +156,8 @@ func understood(args []string) error {
 		return err
 	}
 	names := c.Flags().Args()
-	if slices.ContainsFunc([]string{"create", "help", "version", "completion"}, func(name string) bool { return c.Name() == name }) {
-		return cobra.MaximumNArgs(1)(c, names)
+	if most, ok := map[string]int{"create": 1, "help": 2, "version": 1, "completion": 1}[c.Name()]; ok {
+		return cobra.MaximumNArgs(most)(c, names)
 	}
 	if len(names) == 0 && !slices.Contains([]string{"list", "fmt", "lint", "stubs", "check"}, c.Name()) {
 		return fmt.Errorf("no environment is named")
@@ -172,8 +181,14 @@ func TestReadmeTestsNotice(t *testing.T) {
 // TestReadmeFirstSteps carries out what the README says to begin with, as far
 // as it needs no machine.
 func TestReadmeFirstSteps(t *testing.T) {
-	_, all := readme(t)
-	s := newSite(t, map[string]string{".keep": ""})
+	text, all := readme(t)
+	files := map[string]string{".keep": ""}
+	for _, m := range named.FindAllStringSubmatch(text, -1) {
+		if m[1] != "prod.star" { // create makes it
+			files[m[1]] = m[2]
+		}
+	}
+	s := newSite(t, files)
 	done := 0
 	for _, b := range all {
 		for _, line := range b.commands() {
@@ -191,6 +206,9 @@ func TestReadmeFirstSteps(t *testing.T) {
 }
 
 var (
+	// named is an environment file with its name.
+	named = regexp.MustCompile("(?s)`environments/([a-z]+\\.star)`:\n\n```python\n(.*?)```")
+
 	link = regexp.MustCompile(`\]\(([^):#]+)\)`)
 	path = regexp.MustCompile("`([a-z][a-z/._-]*(?:/|\\.go))`")
 )
@@ -199,14 +217,14 @@ var (
 // in a line that names a directory, those in it as well.
 func TestReadmePaths(t *testing.T) {
 	text, _ := readme(t)
-	named := 0
+	count := 0
 	for line := range strings.Lines(text) {
 		within := []string{projectRoot(t)}
 		for _, m := range append(link.FindAllStringSubmatch(line, -1), path.FindAllStringSubmatch(line, -1)...) {
 			if m[1] == "bin/" { // made by a build
 				continue
 			}
-			named++
+			count++
 			there := func(dir string) bool { _, err := os.Stat(filepath.Join(dir, m[1])); return err == nil }
 			if !slices.ContainsFunc(within, there) {
 				t.Errorf("README.md names %s, which is not there", m[1])
@@ -214,8 +232,8 @@ func TestReadmePaths(t *testing.T) {
 			within = append(within, filepath.Join(within[0], m[1]))
 		}
 	}
-	if named < 5 {
-		t.Errorf("only %d paths are recognized", named)
+	if count < 5 {
+		t.Errorf("only %d paths are recognized", count)
 	}
 }
 

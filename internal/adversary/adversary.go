@@ -40,7 +40,7 @@ func clean() Build { return Build{Style: "plain", Theme: "dark", Title: "one", M
 
 // The steps.
 const (
-	First  = "first"
+	First = "first"
 	Pages = "pages"
 )
 

@@ -357,7 +357,7 @@ func (w *world) wake(ctx context.Context, host, snapshot string) error {
 		select {
 		case <-exited:
 			return fmt.Errorf("%w: %s", err, said.String())
-		default:
+		case <-time.After(time.Second): // it has not ended; what it said may still be written to
 			return err
 		}
 	}

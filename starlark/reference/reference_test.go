@@ -16,7 +16,7 @@ import (
 	"github.com/torrust/tracker-deployer/starlark/reference"
 )
 
-var update = flag.Bool("update", false, "rewrite builtins/REFERENCE.md")
+var update = flag.Bool("update", false, "rewrite builtins/reference.md")
 
 // file returns a file of a form.
 func file(t *testing.T, form, name string) string {
@@ -41,7 +41,7 @@ func file(t *testing.T, form, name string) string {
 
 // The page that the README links to is of this program.
 func TestPageIsCurrent(t *testing.T) {
-	const path = "../../builtins/REFERENCE.md"
+	const path = "../../builtins/reference.md"
 	want := file(t, "markdown", "reference.md")
 	if *update {
 		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
@@ -53,7 +53,7 @@ func TestPageIsCurrent(t *testing.T) {
 		t.Fatal(err)
 	}
 	if string(got) != want {
-		t.Errorf("builtins/REFERENCE.md is old; go test ./starlark/reference -update writes it\n%s", udiff.Unified("file", "program", string(got), want))
+		t.Errorf("builtins/reference.md is old; go test ./starlark/reference -update writes it\n%s", udiff.Unified("file", "program", string(got), want))
 	}
 	for _, b := range builtins.Table() {
 		if !strings.Contains(want, "\n## "+b.Name+"()\n") {
