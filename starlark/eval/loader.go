@@ -167,6 +167,9 @@ func (l *loader) execute(file string, src []byte, top bool) (starlark.StringDict
 		return nil, err
 	}
 	l.calls[file], l.trees[file] = p.calls, p.tree
+	if l.options.Parsed != nil && file == l.entry {
+		l.options.Parsed()
+	}
 	program, err := starlark.FileProgram(p.tree, l.predeclared.Has)
 	if err != nil {
 		return nil, err
