@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/torrust/tracker-deployer/environments"
+	"github.com/torrust/tracker-deployer/tasks/cache"
 	"github.com/torrust/tracker-deployer/tasks/hosts"
 	"golang.org/x/sync/errgroup"
 )
@@ -49,6 +50,7 @@ func (p *planner) plan(ctx context.Context) (*Plan, error) {
 		}
 	}
 	p.steps = make(map[string]*Step, len(todo))
+	p.verdicts, p.made = make(map[string]cache.Verdict, len(todo)), make(map[string]bool, len(todo))
 	scope := p.scope(ctx, false)
 	defer p.lookAtFiles(scope, todo)()
 	for round := todo; len(round) > 0; {
