@@ -51,6 +51,15 @@ type Evaluation struct {
 	spare    *call                            // that has returned, nil = none
 }
 
+// Expect makes room for n tasks, which is a guess of who has read the file.
+// Nothing is declared yet.
+func (e *Evaluation) Expect(n int) {
+	if n > 0 {
+		e.Environment.Tasks = slices.Grow(e.Environment.Tasks, n)
+		e.declared, e.order = make(map[string]environments.Position, n), make([]string, 0, n)
+	}
+}
+
 // A Setting is the value of a parameter from outside the environment file: a
 // string, float64, bool or []any, as JSON has them.
 type Setting struct {

@@ -5,32 +5,79 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/torrust/tracker-deployer/tasks/cache"
 )
 
+// A past is what is recorded of an action, and what that comes to where it
+// could be seen ahead of planning.
+type past struct {
+	record  *cache.Record
+	recipe  *cache.Recipe // nil = it was not seen
+	verdict cache.Verdict // on recipe
+}
+
 // lookAtFiles asks, ahead of planning and several at a time, for the
-// identities of all files that the records of nodes name. Planning is about
-// that moment, which ends with the returned function.
-func (p *planner) lookAtFiles(nodes []*Node) (end func()) {
-	p.records = make(map[string]*cache.Record, len(nodes))
+// identities of all files that the records of nodes name, and compares those
+// whose recipe does not wait for anything: planning decides in order, but most
+// of its work is the same in any order. It is about one moment, which ends with
+// the returned function.
+func (p *planner) lookAtFiles(scope *Scope, nodes []*Node) (end func()) {
+	p.past = make(map[string]past, len(nodes))
 	if p.engine.Files == nil {
 		return func() {}
 	}
-	var list []*cache.Record
-	for _, n := range nodes {
-		if _, ok := n.Action.(Cacheable); !ok {
-			continue
+	found := make([]past, len(nodes))
+	inParallel(len(nodes), func(i int) {
+		if _, ok := nodes[i].Action.(Cacheable); ok {
+			found[i].record = p.engine.Records.recordOf(nodes[i])
 		}
-		if r := p.engine.Records.recordOf(n); r != nil {
-			p.records[n.ID] = r
-			list = append(list, r)
+	})
+	records := make([]*cache.Record, 0, len(nodes))
+	for i := range found {
+		if found[i].record != nil {
+			records = append(records, found[i].record)
 		}
 	}
-	return p.engine.Files.Look(list)
+	end = p.engine.Files.Look(records)
+	inParallel(len(nodes), func(i int) {
+		if found[i].record != nil && !p.engine.Records.Pending[nodes[i].ID] && !p.forced(nodes[i]) {
+			p.compare(scope, nodes[i], &found[i])
+		}
+	})
+	for i, n := range nodes {
+		if found[i].record != nil {
+			p.past[n.ID] = found[i]
+		}
+	}
+	return end
+}
+
+// compare fills in the verdict on an action, unless its recipe is not known
+// yet or wrong.
+func (p *planner) compare(scope *Scope, n *Node, to *past) {
+	if recipe, err := p.recipe(scope, n); err == nil && recipe != nil {
+		to.recipe, to.verdict = recipe, p.engine.Files.Check(recipe, to.record)
+	}
+}
+
+// inParallel calls do for 0 to n-1, on as many processors as there are.
+func inParallel(n int, do func(i int)) {
+	workers := min(runtime.GOMAXPROCS(0), 1+n/64)
+	var group sync.WaitGroup
+	for w := range workers {
+		group.Go(func() {
+			for i := n * w / workers; i < n*(w+1)/workers; i++ {
+				do(i)
+			}
+		})
+	}
+	group.Wait()
 }
 
 // recipe returns what goes into the action of n, nil where it always runs.
@@ -44,16 +91,20 @@ func (w *world) recipe(scope *Scope, n *Node) (*cache.Recipe, error) {
 
 // action plans an action: whether it has to run, and why.
 func (p *planner) action(scope *Scope, n *Node) (Change, error) {
-	recipe, err := p.recipe(scope, n)
-	c, err := p.judge(n, recipe, err)
+	was := p.past[n.ID]
+	recipe, err := was.recipe, error(nil)
+	if recipe == nil {
+		recipe, err = p.recipe(scope, n)
+	}
+	c, err := p.judge(n, was, recipe, err)
 	p.makes(recipe, c.Act)
 	return c, err
 }
 
 // judge decides on an action by what goes into it; open is why that is not
 // known.
-func (p *planner) judge(n *Node, recipe *cache.Recipe, open error) (Change, error) {
-	rec, pending := p.records[n.ID], p.engine.Records.Pending[n.ID]
+func (p *planner) judge(n *Node, was past, recipe *cache.Recipe, open error) (Change, error) {
+	rec, pending := was.record, p.engine.Records.Pending[n.ID]
 	run := Change{Act: ActRun}
 	switch {
 	case isUnknown(open):
@@ -68,7 +119,10 @@ func (p *planner) judge(n *Node, recipe *cache.Recipe, open error) (Change, erro
 		run.Reason = "its last run did not end well"
 		return run, nil
 	}
-	v := p.engine.Files.Check(recipe, rec)
+	v := was.verdict
+	if was.recipe == nil {
+		v = p.engine.Files.Check(recipe, rec)
+	}
 	first := p.moving(n)
 	if len(v.Differences) > 0 && (first == "" || !p.remade(v.Differences)) {
 		run.Reason, run.Fields = inWords(v.Differences)

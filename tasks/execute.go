@@ -28,6 +28,7 @@ func (e *Engine) Execute(ctx context.Context, p *Plan) (Summary, error) {
 		return r.summary, err
 	}
 	if len(begun) > 0 {
+		r.arrange()
 		r.schedule(ctx)
 	} else {
 		r.nothing()
@@ -78,11 +79,10 @@ func (r *run) open(something bool) error {
 
 // nothing ends a run that has nothing to do.
 func (r *run) nothing() {
+	at := now()
 	for i := range r.plan.Steps {
-		id := r.plan.Steps[i].Node
 		r.summary.Unchanged++
-		delete(r.steps, id)
-		r.engine.emit(NodeDone{Node: id, Act: ActNone, At: now()})
+		r.engine.emit(NodeDone{Node: r.plan.Steps[i].Node, Act: ActNone, At: at})
 	}
 }
 
@@ -125,7 +125,7 @@ var ErrStopped = errors.New("stopped before everything was done")
 type run struct {
 	*world
 	plan  *Plan
-	steps map[string]*Step
+	steps map[string]*Step    // that are not accounted for; nil where the plan has nothing to do
 	users map[string][]string // within the plan
 
 	lock     sync.Mutex
@@ -145,13 +145,16 @@ type run struct {
 }
 
 func newRun(e *Engine, p *Plan) *run {
-	n := len(p.Steps)
-	r := &run{
-		world: p.world, plan: p, steps: make(map[string]*Step, n), users: make(map[string][]string, n),
-		needs: make(map[string]int, n), queue: map[string][]string{}, busy: map[string]bool{}, records: map[string]bool{},
-	}
+	r := &run{world: p.world, plan: p, queue: map[string][]string{}, busy: map[string]bool{}, records: map[string]bool{}}
 	r.wake = sync.NewCond(&r.lock)
 	clear(r.changed) // from now on what did change counts, not what would
+	return r
+}
+
+// arrange notes what waits for what.
+func (r *run) arrange() {
+	p, n := r.plan, len(r.plan.Steps)
+	r.steps, r.users, r.needs = make(map[string]*Step, n), make(map[string][]string, n), make(map[string]int, n)
 	for i := range p.Steps {
 		r.steps[p.Steps[i].Node] = &p.Steps[i]
 	}
@@ -164,7 +167,6 @@ func newRun(e *Engine, p *Plan) *run {
 	for i := range p.Steps {
 		r.wait(&p.Steps[i], removed)
 	}
-	return r
 }
 
 // wait notes what s has to wait for: what its node depends on; for a removal

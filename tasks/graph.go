@@ -98,7 +98,7 @@ type Graph struct {
 // NewGraph checks that ids are unique, that edges lead somewhere and that
 // there is no cycle, and freezes the nodes.
 func NewGraph(nodes []*Node) (*Graph, error) {
-	g := &Graph{nodes: make(map[string]*Node, len(nodes)), order: make([]string, 0, len(nodes)), users: make(map[string][]string)}
+	g := &Graph{nodes: make(map[string]*Node, len(nodes)), order: make([]string, 0, len(nodes)), users: make(map[string][]string, len(nodes))}
 	rank := make(map[string]int, len(nodes))
 	for i, n := range nodes {
 		if first, ok := g.nodes[n.ID]; ok {
@@ -109,7 +109,6 @@ func NewGraph(nodes []*Node) (*Graph, error) {
 			g.renamed = append(g.renamed, n)
 		}
 	}
-	needs := make(map[string]int, len(nodes))
 	sorted := true // every node comes after what it needs, as where only handles are passed
 	for i, n := range nodes {
 		g.order = append(g.order, n.ID)
@@ -122,12 +121,22 @@ func NewGraph(nodes []*Node) (*Graph, error) {
 			// A second edge to the same node finds n last in its list.
 			if users := g.users[e.To]; len(users) == 0 || users[len(users)-1] != n.ID {
 				g.users[e.To] = append(users, n.ID)
-				needs[n.ID]++
 			}
 		}
 	}
 	if sorted {
 		return g, nil
+	}
+	return g, g.sort(nodes, rank)
+}
+
+// sort orders nodes that did not come in order. Its error is a cycle.
+func (g *Graph) sort(nodes []*Node, rank map[string]int) error {
+	needs := make(map[string]int, len(nodes))
+	for _, users := range g.users {
+		for _, id := range users {
+			needs[id]++
+		}
 	}
 	g.order = g.order[:0]
 	ready := &rankHeap{rank: rank}
@@ -146,9 +155,9 @@ func NewGraph(nodes []*Node) (*Graph, error) {
 		}
 	}
 	if len(g.order) < len(nodes) {
-		return nil, fmt.Errorf("dependency cycle: %s", strings.Join(g.cycle(needs), " -> "))
+		return fmt.Errorf("dependency cycle: %s", strings.Join(g.cycle(needs), " -> "))
 	}
-	return g, nil
+	return nil
 }
 
 // cycle returns one cycle among the nodes that still need something, its

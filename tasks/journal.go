@@ -55,14 +55,24 @@ func ReadRecords(path string) (Records, error) {
 // torn tail, and rewriting it where it has grown or is of an older format. It
 // returns ErrBusy when another process has it open.
 func OpenJournal(path string) (*Journal, Records, error) {
-	r := newRecords()
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, r, err
-	}
-	f, err := openLocked(path)
+	f, err := createLocked(path)
 	if err != nil {
-		return nil, r, err
+		return nil, newRecords(), err
 	}
+	return readJournal(path, f)
+}
+
+// createLocked is openLocked, which makes the directory first.
+func createLocked(path string) (*os.File, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	return openLocked(path)
+}
+
+// readJournal reads the journal at path, which f has locked.
+func readJournal(path string, f *os.File) (*Journal, Records, error) {
+	r := newRecords()
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, r, errors.Join(err, f.Close())
@@ -71,11 +81,17 @@ func OpenJournal(path string) (*Journal, Records, error) {
 	if err != nil {
 		return nil, r, errors.Join(err, f.Close())
 	}
+	j, err := found.open(path, f, len(data), &r)
+	return j, r, err
+}
+
+// open makes the journal of a locked file of that size, which was scanned to r.
+func (found scanned) open(path string, f *os.File, size int, r *Records) (*Journal, error) {
 	j := &Journal{file: f, size: int64(found.good)}
-	if err := j.prepare(path, found, len(data), &r); err != nil {
-		return nil, r, errors.Join(err, j.file.Close())
+	if err := j.prepare(path, found, size, r); err != nil {
+		return nil, errors.Join(err, j.file.Close())
 	}
-	return j, r, nil
+	return j, nil
 }
 
 // openLocked opens path and locks it; the lock is on the file that the path

@@ -33,9 +33,9 @@ type planner struct {
 	graph     *Graph
 	selection Selection
 	steps     map[string]*Step
-	records   map[string]*cache.Record // of the actions that are planned
-	tools     map[string]bool          // that were found
-	anew      map[string]bool          // paths that actions are going to make anew
+	past      map[string]past // of the actions that are planned, where there is any
+	tools     map[string]bool // that were found
+	anew      map[string]bool // paths that actions are going to make anew
 }
 
 func (p *planner) plan(ctx context.Context) (*Plan, error) {
@@ -50,8 +50,9 @@ func (p *planner) plan(ctx context.Context) (*Plan, error) {
 		}
 	}
 	p.steps = make(map[string]*Step, len(todo))
-	defer p.lookAtFiles(todo)()
+	p.verdicts, p.made = make(map[string]cache.Verdict, len(todo)), make(map[string]bool, len(todo))
 	scope := p.scope(ctx, false)
+	defer p.lookAtFiles(scope, todo)()
 	for round := todo; len(round) > 0; {
 		if err := p.observeAll(ctx, scope, round); err != nil {
 			return nil, err

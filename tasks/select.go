@@ -20,7 +20,7 @@ type Selection struct {
 // test), a user's task, or a node id. An unknown name is an error that lists
 // what there is.
 func (g *Graph) Select(targets []string, only bool) (Selection, error) {
-	s := Selection{Targets: targets, Wanted: map[string]bool{}, Nodes: map[string]bool{}, Only: only}
+	s := Selection{Targets: targets, Wanted: map[string]bool{}, Nodes: make(map[string]bool, len(g.order)), Only: only}
 	for _, t := range targets {
 		ids, err := g.named(t)
 		if err != nil {

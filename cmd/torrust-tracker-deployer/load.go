@@ -53,7 +53,7 @@ func has(m map[string]string, key string) bool {
 
 func (p *program) evaluate(ctx context.Context, l place, targets []string, params map[string]string) (*environments.Environment, error) {
 	return eval.Load(ctx, eval.Options{
-		Root: l.root, File: l.file, Targets: targets, Params: params, Base: p.Rehearsal.base(), Read: p.read,
+		Root: l.root, File: l.file, Targets: targets, Params: params, Base: p.Rehearsal.base(), Read: p.read, Parsed: p.parsed,
 		Print: func(line string) { p.printed = true; p.note("%s", line) },
 	})
 }

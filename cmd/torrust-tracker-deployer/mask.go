@@ -93,6 +93,9 @@ func (p *program) masked(event tasks.Event) tasks.Event {
 		e.Reason = p.clean(e.Reason)
 		return e
 	case tasks.NodeDone:
+		if e.Error == "" && e.Hint == "" {
+			return event // as almost all are, which need no place of their own
+		}
 		e.Error, e.Hint = p.clean(e.Error), p.clean(e.Hint)
 		return e
 	}

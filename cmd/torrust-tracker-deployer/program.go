@@ -41,6 +41,8 @@ type program struct {
 	hide  func() []string         // secrets that must not be shown; nil = none
 	read  func(environments.Read) // is told what evaluations read; nil = nobody
 
+	parsed func() // is told when a file is parsed that is going to be evaluated; nil = nobody
+
 	printed bool // whether an environment file has printed something
 }
 

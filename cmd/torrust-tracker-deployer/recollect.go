@@ -23,6 +23,10 @@ type recollection struct {
 	root  string
 	began time.Time
 	self  string // the program
+
+	found memo.Found   // about the command line, though it does not hold; without paths where there is none
+	ahead *tasks.Ahead // of the journal, nil = nothing is read ahead
+	sight *cache.Sight // of the files that the memo is about, as ahead
 }
 
 // memos is where memos are, beside the directories of environments, of which
@@ -57,18 +61,27 @@ func (p *program) recollect(w words, o *runOptions) recollection {
 
 // nothing reports whether there is nothing to do as far as is remembered, and
 // leaves the last line to be printed then.
-func (p *program) nothing(r recollection) bool {
+func (p *program) nothing(r *recollection) bool {
 	if r.key == "" {
 		return false
 	}
-	nodes, ok := r.store.Holds(r.key, r.root)
-	if !ok {
+	var ok bool
+	if r.found, ok = r.store.Find(r.key); !ok || !r.found.Holds(r.root) {
 		return false
 	}
 	t := newTally()
-	t.start, t.remembered = r.began, nodes
+	t.start, t.remembered = r.began, r.found.Nodes
 	p.last = t.line()
 	return true
+}
+
+// look begins to look at what planning will ask for if it is what it was when
+// the memo was kept, beside the evaluation, which leaves a processor idle.
+func (r *recollection) look() {
+	if r.ahead == nil && len(r.found.Appended) == 1 {
+		r.ahead = tasks.ReadAhead(r.found.Appended[0])
+		r.sight = cache.See(r.root, r.found.Most(), r.found.Paths)
+	}
 }
 
 // remember keeps that the plan, which was carried out, had nothing to do. A

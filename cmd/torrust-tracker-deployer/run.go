@@ -52,9 +52,10 @@ func (p *program) runTargets(c *cobra.Command, targets, args []string, o *runOpt
 	ctx := c.Context()
 	w.names = append(slices.Clone(targets), w.names...)
 	past := p.recollect(w, o)
-	if p.nothing(past) {
+	if p.nothing(&past) {
 		return nil
 	}
+	p.parsed = past.look
 	d, err := p.open(ctx, w)
 	if err != nil {
 		return err

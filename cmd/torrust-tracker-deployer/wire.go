@@ -90,12 +90,15 @@ func (d *deployment) look() (err error) {
 // begin makes the deployment one that writes: it takes the environment's
 // lock. The returned function gives it back.
 func (d *deployment) begin() (end func(), err error) {
-	journal, records, err := tasks.OpenJournal(d.journalPath())
+	journal, records, same, err := d.past.ahead.OpenJournal(d.journalPath())
 	if errors.Is(err, tasks.ErrBusy) {
 		return nil, fmt.Errorf("environment %q: %w", d.env.Name, tasks.ErrBusy)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the records of environment %q: %w", d.env.Name, err)
+	}
+	if same {
+		d.engine.Files.Begin(d.past.sight)
 	}
 	d.engine.Journal, d.engine.Records, d.writes = journal, records, true
 	return func() { _ = journal.Close() }, nil

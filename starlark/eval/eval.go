@@ -40,6 +40,7 @@ type Options struct {
 	Deadline time.Duration           // 0 = 10 s
 	Print    func(string)            // takes what print() says, with its position; nil drops it
 	Read     func(environments.Read) // is told of every read, also where the evaluation goes wrong; nil drops it
+	Parsed   func()                  // is told when the file is parsed: from then on one processor is enough; nil drops it
 	Base     string                  // what an id that is derived is derived from; "" = Root
 }
 

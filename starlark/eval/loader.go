@@ -167,6 +167,12 @@ func (l *loader) execute(file string, src []byte, top bool) (starlark.StringDict
 		return nil, err
 	}
 	l.calls[file], l.trees[file] = p.calls, p.tree
+	if file == l.entry {
+		l.evaluation.Expect(occurrences(p.calls, "task"))
+		if l.options.Parsed != nil {
+			l.options.Parsed()
+		}
+	}
 	program, err := starlark.FileProgram(p.tree, l.predeclared.Has)
 	if err != nil {
 		return nil, err
@@ -174,6 +180,17 @@ func (l *loader) execute(file string, src []byte, top bool) (starlark.StringDict
 	globals, err := program.Init(l.thread, l.predeclared)
 	globals.Freeze()
 	return globals, err
+}
+
+// occurrences returns how many of calls are to the function called name.
+func occurrences(calls []*syntax.CallExpr, name string) int {
+	n := 0
+	for _, c := range calls {
+		if id, ok := c.Fn.(*syntax.Ident); ok && id.Name == name {
+			n++
+		}
+	}
+	return n
 }
 
 // load is what load() calls, for a module that the running file names.

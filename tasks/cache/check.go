@@ -17,7 +17,7 @@ func (t *Tree) Take(r *Recipe) (*Record, error) {
 			return nil, &MissingToolError{Name: r.Tools[i]}
 		}
 	}
-	rec := &Record{At: at, Ran: at, facts: facts, roots: r.roots()}
+	rec := &Record{At: at, Ran: at, facts: string(facts), roots: string(r.roots())}
 	var err error
 	if rec.inputs, err = t.read(r.Inputs, true); err != nil {
 		return nil, fmt.Errorf("inputs: %w", err)
@@ -63,45 +63,46 @@ func (t *Tree) Check(r *Recipe, old *Record) Verdict {
 	if old == nil {
 		return Verdict{Differences: []Difference{{What: "first run"}}}
 	}
-	c := checker{tree: t, old: old, fresh: *old}
-	c.fresh.At = t.moment()
+	c, at := checker{tree: t, old: old}, t.moment()
 	facts, tools := t.facts(r)
-	if facts != old.facts {
-		c.found = append(c.found, compareFacts(old.facts, facts)...)
-		c.fresh.facts = facts
+	known := string(facts) == old.facts
+	if !known {
+		c.found = append(c.found, compareFacts(old.facts, string(facts))...)
 	}
 	roots := r.roots()
 	if old.Stale != "" {
 		c.found = append(c.found, Difference{What: fmt.Sprintf("%s %q", inputKind, old.Stale), Said: "changed while it ran"})
 	}
-	same := roots == old.roots
-	c.fresh.roots = roots
-	c.files(inputKind, old.inputs, &c.fresh.inputs, r.Inputs, same, true)
-	c.files("tool", old.tools, &c.fresh.tools, tools, same && facts == old.facts, true)
-	c.files("output", old.outputs, &c.fresh.outputs, r.Outputs, same, false)
+	same := string(roots) == old.roots
+	inputs := c.files(inputKind, old.inputs, r.Inputs, same, true)
+	programs := c.files("tool", old.tools, tools, same && known, true)
+	outputs := c.files("output", old.outputs, r.Outputs, same, false)
 	switch {
 	case len(c.found) > 0:
 		return Verdict{Differences: c.found}
 	case !c.read && same:
 		return Verdict{Record: old}
 	}
-	return Verdict{Record: &c.fresh, Verified: c.settled(), Moved: !same || c.moved()}
+	fresh := *old
+	fresh.At, fresh.facts, fresh.roots = at, string(facts), string(roots)
+	fresh.inputs, fresh.tools, fresh.outputs = inputs, programs, outputs
+	return Verdict{Record: &fresh, Verified: fresh.settled(), Moved: !same || !fresh.alike(old)}
 }
 
 // A checker compares one record.
 type checker struct {
 	tree  *Tree
 	old   *Record
-	fresh Record
 	read  bool // files had to be read
 	found []Difference
 }
 
-// files compares the files of one kind. They are read where the recorded
-// paths are not those of now, or where an identity is not to be trusted.
-func (c *checker) files(kind string, old []File, fresh *[]File, paths []string, same, follow bool) {
+// files compares the files of one kind and returns them as they are. They are
+// read where the recorded paths are not those of now, or where an identity is
+// not to be trusted.
+func (c *checker) files(kind string, old []File, paths []string, same, follow bool) []File {
 	if same && c.trusted(old) {
-		return
+		return old
 	}
 	c.read = true
 	for _, f := range old {
@@ -112,10 +113,10 @@ func (c *checker) files(kind string, old []File, fresh *[]File, paths []string, 
 	now, err := c.tree.read(paths, follow)
 	if err != nil {
 		c.found = append(c.found, Difference{What: kind + "s", Said: "cannot be read: " + err.Error()})
-		return
+		return nil
 	}
-	*fresh = now
 	c.found = append(c.found, compareFiles(kind, old, now)...)
+	return now
 }
 
 // trusted reports whether every file has its recorded identity, and that one
@@ -131,16 +132,15 @@ func (c *checker) trusted(files []File) bool {
 	return true
 }
 
-// moved reports whether a file has another identity, with the same content.
-func (c *checker) moved() bool {
-	return !slices.Equal(c.old.inputs, c.fresh.inputs) || !slices.Equal(c.old.tools, c.fresh.tools) ||
-		!slices.Equal(c.old.outputs, c.fresh.outputs)
+// alike reports whether every file has the same identity in both.
+func (r *Record) alike(old *Record) bool {
+	return slices.Equal(old.inputs, r.inputs) && slices.Equal(old.tools, r.tools) && slices.Equal(old.outputs, r.outputs)
 }
 
 // settled reports whether every identity will be trusted from now on.
-func (c *checker) settled() bool {
-	for f := range c.fresh.Files {
-		if !f.Identity.Settled(c.fresh.At) {
+func (r *Record) settled() bool {
+	for f := range r.Files {
+		if !f.Identity.Settled(r.At) {
 			return false
 		}
 	}

@@ -8,8 +8,15 @@ import (
 
 // facts returns the encoded facts of r, tools resolved among them, and the
 // paths of the tools, "" for one that is not there.
-func (t *Tree) facts(r *Recipe) (string, []string) {
-	var e encoder
+func (t *Tree) facts(r *Recipe) ([]byte, []string) {
+	size := 0
+	for _, f := range r.Facts {
+		size += len(f.Name) + len(f.Value) + 2*binary.MaxVarintLen16
+	}
+	for _, name := range r.Tools {
+		size += len(name) + usualPlace
+	}
+	e := encoder{make([]byte, 0, size)}
 	for _, f := range r.Facts {
 		e.fact(f)
 	}
@@ -18,19 +25,22 @@ func (t *Tree) facts(r *Recipe) (string, []string) {
 		tools[i] = t.place(name).path
 		e.fact(Fact{Name: "place of tool " + name, Value: tools[i]})
 	}
-	return string(e.b), tools
+	return e.b, tools
 }
 
+// usualPlace is how many bytes the place of a tool takes, about.
+const usualPlace = 64
+
 // roots returns the encoded paths of r.
-func (r *Recipe) roots() string {
-	var e encoder
+func (r *Recipe) roots() []byte {
+	e := encoder{make([]byte, 0, 128)}
 	for _, list := range [][]string{r.Inputs, r.Tools, r.Outputs} {
 		e.number(uint64(len(list)))
 		for _, p := range list {
 			e.text(p)
 		}
 	}
-	return string(e.b)
+	return e.b
 }
 
 func decodeFacts(s string) []Fact {

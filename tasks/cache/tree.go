@@ -18,6 +18,7 @@ type Tree struct {
 
 	lock    sync.Mutex
 	look    map[string]*seenAt // while a look goes on, nil otherwise
+	sight   *Sight             // what the next look goes on from, nil = nothing
 	began   time.Time          // when the look began
 	digests map[string]digested
 	places  map[string]place
@@ -55,8 +56,26 @@ func Open(root, path string) (*Tree, error) {
 
 // Look asks for the identities of everything that records name, several at a
 // time, and remembers what it saw until the returned function is called:
-// checks before that are about one moment.
+// checks before that are about one moment. Where the tree was given a Sight the
+// look goes on from that, and the moment is that of the sight.
 func (t *Tree) Look(records []*Record) (end func()) {
+	look, began := t.glimpsed()
+	if look == nil {
+		look, began = t.lookAt(records)
+	}
+	t.lock.Lock()
+	defer t.lock.Unlock()
+	t.look, t.began = look, began
+	return func() {
+		t.lock.Lock()
+		defer t.lock.Unlock()
+		t.look = nil
+		clear(t.places)
+	}
+}
+
+// lookAt asks for everything that records name.
+func (t *Tree) lookAt(records []*Record) (map[string]*seenAt, time.Time) {
 	began := time.Now()
 	keys := make([]string, 0, 2*len(records))
 	seen := make(map[string]struct{}, 2*len(records))
@@ -80,15 +99,7 @@ func (t *Tree) Look(records []*Record) (end func()) {
 			look[key] = &found[i]
 		}
 	}
-	t.lock.Lock()
-	defer t.lock.Unlock()
-	t.look, t.began = look, began
-	return func() {
-		t.lock.Lock()
-		defer t.lock.Unlock()
-		t.look = nil
-		clear(t.places)
-	}
+	return look, began
 }
 
 // inParallel calls do for 0 to n-1, chunks of them at a time.

@@ -37,6 +37,7 @@ type RunFunc func(ctx context.Context, argv, env []string, output io.Writer) err
 // group adds a group(): a target that only names others.
 func (b *builder) group(g environments.Group) {
 	n := &tasks.Node{ID: "group:" + g.Name, Stage: tasks.StageTask, Position: g.Position, Doc: g.Doc}
+	n.Edges = make([]tasks.Edge, 0, len(g.Of))
 	for _, id := range g.Of {
 		n.Edges = append(n.Edges, tasks.Edge{To: id, Field: "of", Position: g.Position})
 	}
@@ -46,7 +47,7 @@ func (b *builder) group(g environments.Group) {
 // task adds a task(). It waits for the tasks whose handles are among its
 // inputs, and for those whose outputs are: that is what a path in inputs means
 // which is, or is in, the output of another task.
-func (b *builder) task(t environments.Task) {
+func (b *builder) task(t *environments.Task) {
 	c := &command{
 		task: t, run: b.options.Run, timeout: time.Duration(t.Timeout),
 		outputsOf: b.outputsOf,

@@ -24,7 +24,7 @@ import (
 // does there is not looked at; and so does one that has such a task among its
 // inputs.
 type command struct {
-	task      environments.Task
+	task      *environments.Task
 	run       RunFunc
 	timeout   time.Duration
 	outputsOf func(task string) []string // on the operator's computer
@@ -128,7 +128,7 @@ func (c *command) Tools() []string {
 
 // Recipe returns everything that goes into the task.
 func (c *command) Recipe(s *tasks.Scope) (*cache.Recipe, error) {
-	t := &c.task
+	t := c.task
 	if !t.Cache || t.Host != "" || len(t.Inputs)+len(t.Outputs) == 0 {
 		return nil, nil
 	}
@@ -136,7 +136,14 @@ func (c *command) Recipe(s *tasks.Scope) (*cache.Recipe, error) {
 	if !ok {
 		return nil, nil
 	}
-	r := &cache.Recipe{Inputs: inputs, Outputs: t.Outputs, Tools: c.Tools()}
+	words := 0
+	for _, argv := range t.Run {
+		words += len(argv)
+	}
+	r := &cache.Recipe{
+		Facts:  make([]cache.Fact, 0, words+len(t.Env)+len(t.Args)+1),
+		Inputs: inputs, Outputs: t.Outputs, Tools: c.Tools(),
+	}
 	lookup := c.lookup(s)
 	for i, argv := range t.Run {
 		words, err := render(argv, lookup)

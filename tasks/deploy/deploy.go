@@ -62,8 +62,9 @@ func Graph(env *environments.Environment, o Options) (*tasks.Graph, error) {
 	for _, p := range env.Probes {
 		b.probe(p)
 	}
-	for _, t := range env.Tasks {
-		b.task(t)
+	b.nodes = slices.Grow(b.nodes, len(env.Tasks)+len(env.Groups))
+	for i := range env.Tasks {
+		b.task(&env.Tasks[i])
 	}
 	for _, g := range env.Groups {
 		b.group(g)
@@ -101,7 +102,8 @@ func (b *builder) index() error {
 			b.makers[out] = t.Name
 		}
 	}
-	for _, t := range b.env.Tasks {
+	for i := range b.env.Tasks {
+		t := &b.env.Tasks[i]
 		for _, out := range t.Outputs {
 			outer := b.makerOf(path.Dir(path.Clean(out)))
 			if t.Host == "" && outer != "" && outer != t.Name {

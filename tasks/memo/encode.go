@@ -17,13 +17,14 @@ import (
 //	checksum         4 bytes, CRC-32C of all that follows
 //	length, key      4 bytes and the key
 //	nodes            4 bytes
+//	appended         4 bytes, how many; of each: length of the path 4, path
 //	blocks           4 bytes, and 4 more for the offset of each
 //	entries          of each: length of the path 4, follow 1, path, identity
 //
 // Offsets are relative to the first entry; block entries are together in a
 // block, so that several can be looked at at a time without decoding all.
 const (
-	magic    = "torrust-tracker-deployer memo 1\n"
+	magic    = "torrust-tracker-deployer memo 2\n"
 	block    = 256
 	identity = 4 + 5*8
 )
@@ -49,6 +50,10 @@ func encode(m Memo, entries []entry) []byte {
 	rest := le.AppendUint32(nil, uint32(len(m.Key)))
 	rest = append(rest, m.Key...)
 	rest = le.AppendUint32(rest, uint32(m.Nodes))
+	rest = le.AppendUint32(rest, uint32(len(m.Appended)))
+	for _, path := range m.Appended {
+		rest = append(le.AppendUint32(rest, uint32(len(path))), path...)
+	}
 	rest = le.AppendUint32(rest, uint32(len(offsets)/4))
 	rest = append(append(rest, offsets...), body...)
 	data := le.AppendUint32([]byte(magic), crc32.Checksum(rest, table()))
@@ -62,48 +67,52 @@ func flag(b bool) byte {
 	return 0
 }
 
-// A decoded memo has its entries still in bytes.
-type decoded struct {
-	nodes   int
-	offsets []byte
-	entries []byte
-}
-
 // decode returns the memo in data, if it is one with this key.
-func decode(data []byte, key string) (decoded, bool) {
+func decode(data []byte, key string) (Found, bool) {
 	le := binary.LittleEndian
 	rest, ok := bytes.CutPrefix(data, []byte(magic))
 	if !ok || len(rest) < 4 || le.Uint32(rest) != crc32.Checksum(rest[4:], table()) {
-		return decoded{}, false
+		return Found{}, false
 	}
 	// From here on the bytes are those that encode has written.
 	rest = rest[4:]
 	n := le.Uint32(rest)
 	if string(rest[4:4+n]) != key {
-		return decoded{}, false
+		return Found{}, false
 	}
 	rest = rest[4+n:]
-	d := decoded{nodes: int(le.Uint32(rest))}
-	blocks := le.Uint32(rest[4:])
-	d.offsets, d.entries = rest[8:8+4*blocks], rest[8+4*blocks:]
-	return d, true
+	f := Found{Nodes: int(le.Uint32(rest))}
+	appended := le.Uint32(rest[4:])
+	rest = rest[8:]
+	for range appended {
+		n := le.Uint32(rest)
+		f.Appended = append(f.Appended, string(rest[4:4+n]))
+		rest = rest[4+n:]
+	}
+	blocks := le.Uint32(rest)
+	f.offsets, f.entries = rest[4:4+4*blocks], rest[4+4*blocks:]
+	return f, true
 }
 
-// unchanged reports whether every path has the identity that it had.
-func (d decoded) unchanged(root string) bool {
+// Holds reports whether every path has the identity that it had, so that there
+// is nothing to do in root. False is "not known".
+func (f Found) Holds(root string) bool {
 	tree, err := cache.Open(root, "")
 	if err != nil {
 		return false
 	}
 	defer tree.Close()
-	blocks := len(d.offsets) / 4
+	blocks := len(f.offsets) / 4
+	if blocks == 0 {
+		return false // about no file: it is no memo
+	}
 	var next atomic.Int64
 	var changed atomic.Bool
 	var group sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), blocks) {
 		group.Go(func() {
 			for i := int(next.Add(1)) - 1; i < blocks && !changed.Load(); i = int(next.Add(1)) - 1 {
-				if !d.same(tree, i) {
+				if !f.same(tree, i) {
 					changed.Store(true)
 				}
 			}
@@ -114,24 +123,42 @@ func (d decoded) unchanged(root string) bool {
 }
 
 // same is unchanged for one block.
-func (d decoded) same(tree *cache.Tree, number int) bool {
-	le := binary.LittleEndian
-	rest := d.entries[le.Uint32(d.offsets[4*number:]):]
+func (f Found) same(tree *cache.Tree, number int) bool {
+	rest := f.entries[binary.LittleEndian.Uint32(f.offsets[4*number:]):]
 	for range block {
 		if len(rest) == 0 {
 			break
 		}
-		n := le.Uint32(rest)
-		follow, path := rest[4] == 1, rest[5:5+n]
-		rest = rest[5+n:]
-		was := cache.Identity{
-			Mode: le.Uint32(rest), Size: int64(le.Uint64(rest[4:])), Mtime: int64(le.Uint64(rest[12:])),
-			Ctime: int64(le.Uint64(rest[20:])), Inode: le.Uint64(rest[28:]), Device: le.Uint64(rest[36:]),
-		}
-		rest = rest[identity:]
-		if is, err := tree.Ask(string(path), follow); err != nil || is != was {
+		var e entry
+		e, rest = next(rest)
+		if is, err := tree.Ask(e.path, e.follow); err != nil || is != e.id {
 			return false
 		}
 	}
 	return true
 }
+
+// next decodes the first of entries and returns the others.
+func next(entries []byte) (e entry, rest []byte) {
+	le := binary.LittleEndian
+	n := le.Uint32(entries)
+	e.follow, e.path, rest = entries[4] == 1, string(entries[5:5+n]), entries[5+n:]
+	e.id = cache.Identity{
+		Mode: le.Uint32(rest), Size: int64(le.Uint64(rest[4:])), Mtime: int64(le.Uint64(rest[12:])),
+		Ctime: int64(le.Uint64(rest[20:])), Inode: le.Uint64(rest[28:]), Device: le.Uint64(rest[36:]),
+	}
+	return e, rest[identity:]
+}
+
+// Paths yields every path that was looked at, with whether links were followed.
+func (f Found) Paths(yield func(path string, follow bool) bool) {
+	for rest := f.entries; len(rest) > 0; {
+		var e entry
+		if e, rest = next(rest); !yield(e.path, e.follow) {
+			return
+		}
+	}
+}
+
+// Most returns a number of paths that there are not more of, and not much less.
+func (f Found) Most() int { return len(f.offsets) / 4 * block }

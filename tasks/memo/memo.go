@@ -6,10 +6,11 @@
 // their identities, the same command line has nothing to do again, and nothing
 // needs to be evaluated, planned or locked to know it.
 //
-// A memo never decides that something has to run: [Store.Holds] answers yes or
+// A memo never decides that something has to run: [Found.Holds] answers yes or
 // "not known", and whoever is told the latter finds out the long way. It is not
 // known whenever a memo is missing, damaged, of another program, or about a file
-// that cannot be looked at.
+// that cannot be looked at. What a memo that does not hold is still good for is
+// to guess what the long way will look at.
 //
 // An identity tells a later change only if the file's times are older than the
 // moment at which somebody began to look, see cache.Identity.Settled. A memo
@@ -97,21 +98,25 @@ func (s Store) write(path string, data []byte) error {
 	return nil
 }
 
-// Holds reports whether a run with this key, in this root, has nothing to do,
-// and how many nodes it is about. False is "not known".
-func (s Store) Holds(key, root string) (nodes int, ok bool) {
+// A Found is a memo as it was kept, its entries still in bytes.
+type Found struct {
+	Nodes    int      // found as recorded
+	Appended []string // as in the Memo
+
+	offsets []byte
+	entries []byte
+}
+
+// Find returns the memo of runs with this key, false where there is none.
+func (s Store) Find(key string) (Found, bool) {
 	if s.Dir == "" {
-		return 0, false
+		return Found{}, false
 	}
 	data, err := os.ReadFile(s.path(key))
 	if err != nil {
-		return 0, false
+		return Found{}, false
 	}
-	d, ok := decode(data, key)
-	if !ok || !d.unchanged(root) {
-		return 0, false
-	}
-	return d.nodes, true
+	return decode(data, key)
 }
 
 func (s Store) path(key string) string {

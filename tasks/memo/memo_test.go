@@ -105,12 +105,12 @@ func (s *site) keep(m memo.Memo) {
 
 func (s *site) wantHeld(want bool) {
 	s.Helper()
-	nodes, ok := s.store.Holds("key", s.root)
-	if ok != want {
-		s.Fatalf("held: %v, want %v", ok, want)
+	found, ok := s.store.Find("key")
+	if ok && found.Nodes != 7 {
+		s.Errorf("it is about %d nodes, want 7", found.Nodes)
 	}
-	if ok && nodes != 7 {
-		s.Errorf("it is about %d nodes, want 7", nodes)
+	if ok = ok && found.Holds(s.root); ok != want {
+		s.Fatalf("held: %v, want %v", ok, want)
 	}
 }
 
@@ -153,13 +153,13 @@ func TestHoldsForItsKeyAndRootOnly(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "in/a")
 	s.keep(s.memo())
-	if _, ok := s.store.Holds("another", s.root); ok {
+	if _, ok := s.store.Find("another"); ok {
 		t.Error("it holds for another key")
 	}
-	if _, ok := s.store.Holds("key", t.TempDir()); ok {
+	if found, _ := s.store.Find("key"); found.Holds(t.TempDir()) {
 		t.Error("it holds in another directory")
 	}
-	if _, ok := (memo.Store{}).Holds("key", s.root); ok {
+	if _, ok := (memo.Store{}).Find("key"); ok {
 		t.Error("no store holds something")
 	}
 	s.wantHeld(true)
@@ -205,6 +205,35 @@ func TestAppendedFilesMayBeYoung(t *testing.T) {
 	s.wantHeld(false)
 }
 
+// What a memo names can be found out also when it does not hold any more.
+func TestPathsOfAMemo(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "in/a", "in/b")
+	s.files[1].Follow = true
+	for i := range 600 { // several blocks
+		s.files = append(s.files, cache.File{Path: fmt.Sprintf("absent/%03d", i)})
+	}
+	m := s.memo()
+	m.Appended = []string{s.path("journal")}
+	s.keep(m)
+	s.write("in/a", "CONTENT\n")
+	s.wantHeld(false)
+	found, ok := s.store.Find("key")
+	if !ok || !slices.Equal(found.Appended, m.Appended) {
+		t.Fatalf("found: %v, appended are %q", ok, found.Appended)
+	}
+	seen := map[string]bool{}
+	for path, follow := range found.Paths {
+		if follow != (path == "in/b" || path == m.Appended[0]) {
+			t.Errorf("%s: links are followed: %v", path, follow)
+		}
+		seen[path] = true
+	}
+	if len(seen) != len(m.Files)+1 || found.Most() < len(seen) {
+		t.Errorf("%d paths, at most %d, want %d", len(seen), found.Most(), len(m.Files)+1)
+	}
+}
+
 // Whatever is left of a memo on disk, it holds whole or not at all.
 func TestDamagedMemoHoldsNothing(t *testing.T) {
 	t.Parallel()
@@ -246,7 +275,7 @@ func TestStoreDoesNotGrowForEver(t *testing.T) {
 	if len(list) != 64 {
 		t.Errorf("%d memos, want 64", len(list))
 	}
-	if _, ok := s.store.Holds("99", s.root); !ok {
+	if found, ok := s.store.Find("99"); !ok || !found.Holds(s.root) {
 		t.Error("the newest one is gone")
 	}
 }
