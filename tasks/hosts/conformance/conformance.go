@@ -29,6 +29,7 @@ type Options struct {
 	Packages []string
 	Docker   bool
 	Image    string // that can be pulled where there is Docker: runs a shell, has sleep
+	Plain    string // the same without a health check of its own, "" = there is none
 
 	// Without names groups that are left out: an emulated machine takes
 	// minutes for what the same implementation passes elsewhere in seconds.

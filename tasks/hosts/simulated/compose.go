@@ -151,7 +151,7 @@ func (s *state) start(i int, definition map[string]any) bool {
 	}
 	s.Counter++
 	c.State, c.Started, c.Health = "running", s.now(), ""
-	if check, ok := definition["healthcheck"].(map[string]any); ok && check["disable"] != true {
+	if definition["healthcheck"] != nil {
 		c.Health = "healthy"
 	}
 	return true

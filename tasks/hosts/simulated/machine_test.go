@@ -33,7 +33,7 @@ func TestConformance(t *testing.T) {
 	opener := func(t *testing.T) hosts.Machine { return open(t, dir) }
 	conformance.Run(t, opener, conformance.Options{Accounts: false, Systemd: true, Nftables: true,
 		Packages: []string{"docker.io", "docker-compose", "conntrack"}})
-	conformance.Run(t, opener, conformance.Options{Docker: true, Image: "torrust/tracker:3.0.0"})
+	conformance.Run(t, opener, conformance.Options{Docker: true, Image: "torrust/tracker:3.0.0", Plain: "torrust/tracker:3.0.0"})
 }
 
 func TestFaults(t *testing.T) {
