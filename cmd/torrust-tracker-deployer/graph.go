@@ -143,6 +143,9 @@ func (p *program) putGraph(g *diagram.Diagram, form graphForm, o *graphOptions) 
 	if err := form(&b, g); err != nil {
 		return err
 	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fmt.Errorf("the graph: %w", err)
+	}
 	if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
 		return fmt.Errorf("the graph: %w", err)
 	}
