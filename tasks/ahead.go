@@ -34,6 +34,7 @@ func ReadAhead(path string) *Ahead {
 		}
 		a.size = len(data)
 		a.found, a.err = a.records.scan(data)
+		a.records.decode()
 	}()
 	return a
 }

@@ -33,6 +33,7 @@ type planner struct {
 	graph     *Graph
 	selection Selection
 	steps     map[string]*Step
+	whole     []Step          // of all nodes in order, where one round has planned them; or of the last round
 	past      map[string]past // of the actions that are planned, where there is any
 	tools     map[string]bool // that were found
 	anew      map[string]bool // paths that actions are going to make anew
@@ -142,6 +143,7 @@ func (p *planner) diff(scope *Scope, nodes []*Node) (rest []*Node, err error) {
 		steps[i] = Step{Node: n.ID, Host: n.Host, Stage: n.Stage, Position: n.Position, Change: c, node: n}
 		p.steps[n.ID] = &steps[i]
 	}
+	p.whole = steps
 	return rest, nil
 }
 
@@ -208,7 +210,7 @@ func machineChange(s Status) Change {
 func (p *planner) assemble(machines []environments.Host, todo []*Node) (*Plan, error) {
 	plan := &Plan{
 		Format: 1, Environment: p.engine.Name, ID: p.engine.ID,
-		Targets: p.selection.Targets, Hosts: []PlanHost{}, Steps: make([]Step, 0, len(todo)), world: p.world,
+		Targets: p.selection.Targets, Hosts: []PlanHost{}, Steps: []Step{}, world: p.world,
 	}
 	for _, h := range machines {
 		s := p.status[h.Name]
@@ -217,6 +219,11 @@ func (p *planner) assemble(machines []environments.Host, todo []*Node) (*Plan, e
 			plan.Steps = append(plan.Steps, p.orphans(h.Name)...)
 		}
 	}
+	if len(plan.Steps) == 0 && len(p.whole) == len(todo) && !p.selection.Only {
+		plan.Steps = p.whole
+		return plan, nil
+	}
+	plan.Steps = slices.Grow(plan.Steps, len(todo))
 	for _, n := range todo {
 		step := p.steps[n.ID]
 		if p.selection.Only && !p.selection.Wanted[n.ID] {

@@ -30,6 +30,8 @@ type Records struct {
 type recorded struct {
 	data string
 	at   time.Time // when its files were read last; zero = as the record says
+
+	record *cache.Record // nil = not decoded yet
 }
 
 func newRecords() Records {
@@ -43,8 +45,8 @@ func newRecords() Records {
 // nothing that can be read.
 func (r *Records) Record(node string) *cache.Record {
 	found, ok := r.tasks[node]
-	if !ok {
-		return nil
+	if !ok || found.record != nil {
+		return found.record
 	}
 	rec, err := cache.Decode(found.data)
 	if err != nil {
@@ -54,6 +56,14 @@ func (r *Records) Record(node string) *cache.Record {
 		rec.At = found.at
 	}
 	return rec
+}
+
+// decode decodes every record, for who has the time.
+func (r *Records) decode() {
+	for id, t := range r.tasks {
+		t.record = r.Record(id)
+		r.tasks[id] = t
+	}
 }
 
 // add takes in a frame.
@@ -84,7 +94,7 @@ func (r *Records) add(f frame) {
 	case frameVerified:
 		for _, id := range f.Nodes {
 			if t, ok := r.tasks[id]; ok {
-				t.at = f.At
+				t.at, t.record = f.At, nil
 				r.tasks[id] = t
 			}
 		}

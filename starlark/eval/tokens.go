@@ -1,6 +1,9 @@
 package eval
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
 // word consumes a name, a keyword or a string with a prefix.
 func (s *nesting) word() string {
@@ -72,7 +75,7 @@ func (s *nesting) text(bool) {
 			s.at += 2
 		case c == '\n' && len(end) == 1:
 			return // the parser says what is wrong
-		case bytes.HasPrefix(s.src[s.at:], end):
+		case c == quote && bytes.HasPrefix(s.src[s.at:], end):
 			s.at += len(end)
 			return
 		default:
@@ -106,9 +109,16 @@ func (s *nesting) decimal() bool {
 
 var operators = []string{"//=", "<<=", ">>=", "**", "//", "<<", ">>", "==", "!=", "<=", ">=", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^="}
 
+// seconds are the second bytes of operators.
+const seconds = "/<>=*"
+
 // operator consumes one operator or an unknown byte.
 func (s *nesting) operator() {
 	s.operand = false
+	if s.at+1 == len(s.src) || strings.IndexByte(seconds, s.src[s.at+1]) < 0 {
+		s.at++
+		return
+	}
 	for _, op := range operators {
 		if bytes.HasPrefix(s.src[s.at:], []byte(op)) {
 			s.at += len(op)

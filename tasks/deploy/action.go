@@ -46,13 +46,11 @@ func (b *builder) group(g environments.Group) {
 
 // task adds a task(). It waits for the tasks whose handles are among its
 // inputs, and for those whose outputs are: that is what a path in inputs means
-// which is, or is in, the output of another task.
-func (b *builder) task(t *environments.Task) {
-	c := &command{
-		task: t, run: b.options.Run, timeout: time.Duration(t.Timeout),
-		outputsOf: b.outputsOf,
-	}
-	n := &tasks.Node{
+// which is, or is in, the output of another task. Its node and its command are
+// made in n and c.
+func (b *builder) task(t *environments.Task, n *tasks.Node, c *command) {
+	*c = command{task: t, run: b.options.Run, timeout: time.Duration(t.Timeout), outputsOf: b.made}
+	*n = tasks.Node{
 		ID: "task:" + t.Name, Stage: tasks.StageTask, Host: t.Host, Position: t.Position, Doc: t.Doc, Action: c,
 	}
 	for _, id := range t.After {

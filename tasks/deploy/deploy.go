@@ -62,9 +62,10 @@ func Graph(env *environments.Environment, o Options) (*tasks.Graph, error) {
 	for _, p := range env.Probes {
 		b.probe(p)
 	}
-	b.nodes = slices.Grow(b.nodes, len(env.Tasks)+len(env.Groups))
+	b.made, b.nodes = b.outputsOf, slices.Grow(b.nodes, len(env.Tasks)+len(env.Groups))
+	nodes, commands := make([]tasks.Node, len(env.Tasks)), make([]command, len(env.Tasks)) // each in one piece
 	for i := range env.Tasks {
-		b.task(&env.Tasks[i])
+		b.task(&env.Tasks[i], &nodes[i], &commands[i])
 	}
 	for _, g := range env.Groups {
 		b.group(g)
@@ -80,6 +81,7 @@ type builder struct {
 	services map[string][]environments.Service // by host: every node of a host asks for them
 	tasks    map[string]*environments.Task     // by name
 	makers   map[string]string                 // name of a task by what it makes on the operator's computer
+	made     func(task string) []string        // outputsOf, which every command holds
 	nodes    []*tasks.Node
 }
 
