@@ -26,13 +26,9 @@ func option() Builtin {
 
 func makeOption(c *call) starlark.Value {
 	o := environments.Option{Type: get[string](c, "type"), Doc: get[string](c, "doc")}
-	for i, v := range get[[]starlark.Value](c, "choices") {
-		x, err := fits(o.Type, v)
-		if err != nil {
-			c.problem("choices", fmt.Sprintf("choices[%d]: %v", i, err), "")
-			return nil
-		}
-		o.Choices = append(o.Choices, written(x))
+	var ok bool
+	if o.Choices, ok = c.choices(o.Type); !ok {
+		return nil
 	}
 	if c.isGiven("choices") && o.Choices == nil && c.given[c.builtin.index("choices")] != starlark.None {
 		c.problem("choices", "choices is empty", "leave it out where any value will do")

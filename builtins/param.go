@@ -64,13 +64,9 @@ func makeParam(c *call) starlark.Value {
 	}
 	p.Default = written(standard)
 	result := standard
-	for i, v := range get[[]starlark.Value](c, "choices") {
-		x, err := fits(p.Type, v)
-		if err != nil {
-			c.problem("choices", fmt.Sprintf("choices[%d]: %v", i, err), "")
-			return nil
-		}
-		p.Choices = append(p.Choices, written(x))
+	var ok bool
+	if p.Choices, ok = c.choices(p.Type); !ok {
+		return nil
 	}
 	if s, ok := c.Params[p.Name]; ok {
 		if result, err = parse(p.Type, s.Value); err != nil {
@@ -85,6 +81,20 @@ func makeParam(c *call) starlark.Value {
 	}
 	c.Environment.Params = append(c.Environment.Params, p)
 	return result
+}
+
+// choices returns the argument of that name, written; false is a problem that
+// was told: one of them is not of the type.
+func (c *call) choices(kind string) (list []string, ok bool) {
+	for i, v := range get[[]starlark.Value](c, "choices") {
+		x, err := fits(kind, v)
+		if err != nil {
+			c.problem("choices", fmt.Sprintf("choices[%d]: %v", i, err), "")
+			return nil, false
+		}
+		list = append(list, written(x))
+	}
+	return list, true
 }
 
 func contains(list []string, s string) bool {

@@ -5,10 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"runtime"
-	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/torrust/tracker-deployer/tasks/cache"
@@ -33,7 +30,7 @@ func (p *planner) lookAtFiles(scope *Scope, nodes []*Node) (end func()) {
 		return func() {}
 	}
 	found := make([]past, len(nodes))
-	inParallel(len(nodes), func(i int) {
+	cache.InParallel(len(nodes), 64, func(i int) {
 		if _, ok := nodes[i].Action.(Cacheable); ok {
 			found[i].record = p.engine.Records.recordOf(nodes[i])
 		}
@@ -45,7 +42,7 @@ func (p *planner) lookAtFiles(scope *Scope, nodes []*Node) (end func()) {
 		}
 	}
 	end = p.engine.Files.Look(records)
-	inParallel(len(nodes), func(i int) {
+	cache.InParallel(len(nodes), 64, func(i int) {
 		if found[i].record != nil && !p.engine.Records.Pending[nodes[i].ID] && !p.forced(nodes[i]) {
 			p.compare(scope, nodes[i], &found[i])
 		}
@@ -64,20 +61,6 @@ func (p *planner) compare(scope *Scope, n *Node, to *past) {
 	if recipe, err := p.recipe(scope, n); err == nil && recipe != nil {
 		to.recipe, to.verdict = recipe, p.engine.Files.Check(recipe, to.record)
 	}
-}
-
-// inParallel calls do for 0 to n-1, on as many processors as there are.
-func inParallel(n int, do func(i int)) {
-	workers := min(runtime.GOMAXPROCS(0), 1+n/64)
-	var group sync.WaitGroup
-	for w := range workers {
-		group.Go(func() {
-			for i := n * w / workers; i < n*(w+1)/workers; i++ {
-				do(i)
-			}
-		})
-	}
-	group.Wait()
 }
 
 // recipe returns what goes into the action of n, nil where it always runs.
@@ -326,34 +309,6 @@ func (r *run) act(ctx context.Context, s *Step, scope *Scope, recipe *cache.Reci
 // local reports whether the work on a step stays on the operator's computer:
 // its frames are not waited for.
 func (s *Step) local() bool { return s.node.Action != nil && s.Host == "" }
-
-// Explain says why target would run or change: a line for each reason, those
-// of several nodes with their ids. It changes nothing.
-func (e *Engine) Explain(ctx context.Context, g *Graph, target string) ([]string, error) {
-	s, err := g.Select([]string{target}, false)
-	if err != nil {
-		return nil, err
-	}
-	plan, err := e.Plan(ctx, g, s)
-	if err != nil {
-		return nil, err
-	}
-	defer plan.Close()
-	var lines []string
-	for i := range plan.Steps {
-		step := &plan.Steps[i]
-		if !s.Wanted[step.Node] {
-			continue
-		}
-		for _, line := range step.Why() {
-			if len(s.Wanted) > 1 {
-				line = step.Node + ": " + line
-			}
-			lines = append(lines, line)
-		}
-	}
-	return slices.Clip(lines), nil
-}
 
 // Why returns the reasons for a step in words, never none.
 func (s *Step) Why() []string {

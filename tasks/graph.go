@@ -139,7 +139,7 @@ func (g *Graph) sort(nodes []*Node, rank map[string]int) error {
 		}
 	}
 	g.order = g.order[:0]
-	ready := &rankHeap{rank: rank}
+	ready := &readyHeap{rank: rank}
 	for _, n := range nodes {
 		if needs[n.ID] == 0 {
 			heap.Push(ready, n.ID)
@@ -197,19 +197,3 @@ func (g *Graph) Order() []string { return slices.Clone(g.order) }
 
 // Users returns the ids that need id directly.
 func (g *Graph) Users(id string) []string { return slices.Clone(g.users[id]) }
-
-// rankHeap orders ids by their place in the file.
-type rankHeap struct {
-	ids  []string
-	rank map[string]int
-}
-
-func (h *rankHeap) Len() int           { return len(h.ids) }
-func (h *rankHeap) Less(i, j int) bool { return h.rank[h.ids[i]] < h.rank[h.ids[j]] }
-func (h *rankHeap) Swap(i, j int)      { h.ids[i], h.ids[j] = h.ids[j], h.ids[i] }
-func (h *rankHeap) Push(x any)         { h.ids = append(h.ids, x.(string)) }
-func (h *rankHeap) Pop() any {
-	last := h.ids[len(h.ids)-1]
-	h.ids = h.ids[:len(h.ids)-1]
-	return last
-}

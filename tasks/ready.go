@@ -87,7 +87,8 @@ func (r *run) kick(ctx context.Context, host string) {
 }
 
 // readyHeap orders ids by how much time depends on them, longest first, and
-// among equals by their place in the plan.
+// among equals, as all are without priorities, by their rank: their place in
+// the plan or in the file.
 type readyHeap struct {
 	ids      []string
 	priority map[string]time.Duration

@@ -24,11 +24,8 @@ Keys and pins of the machines go with them; secrets stay in NAME.age. It works
 from any state, and always asks.`,
 		GroupID: groupChange,
 		RunE: func(c *cobra.Command, args []string) error {
-			w, err := parse(c, args)
+			w, err := parseNames(c, args)
 			if err != nil {
-				return err
-			}
-			if err := w.exactly(c, len(w.names), false); err != nil {
 				return err
 			}
 			d, err := p.open(c.Context(), w)

@@ -39,11 +39,8 @@ machine is contacted.
   graph prod --open`,
 		GroupID: groupLook,
 		RunE: func(c *cobra.Command, args []string) error {
-			w, err := parse(c, args)
+			w, err := parseNames(c, args)
 			if err != nil {
-				return err
-			}
-			if err := w.exactly(c, len(w.names), false); err != nil {
 				return err
 			}
 			return p.graph(c, w, o)

@@ -7,8 +7,11 @@ import (
 	"go/token"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/torrust/tracker-deployer/builtins"
 )
 
 // longest is the number of lines above which a file has more than one subject.
@@ -111,4 +114,13 @@ func receiver(d *ast.FuncDecl) string {
 func receiverExported(d *ast.FuncDecl) bool {
 	r := receiver(d)
 	return r == "" || ast.IsExported(r)
+}
+
+// A task must not be called like a command, or it could not be run by its name.
+func TestCommandsAreReserved(t *testing.T) {
+	for _, name := range (&program{}).commandNames() {
+		if !slices.Contains(builtins.Reserved(), name) {
+			t.Errorf("a task may be called %q, which is a command", name)
+		}
+	}
 }

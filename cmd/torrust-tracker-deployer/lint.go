@@ -96,11 +96,8 @@ func (p *program) lint(c *cobra.Command, args []string) error {
 	whole := len(args) == 0
 	if !whole {
 		var err error
-		if w, err = parse(c, args); err != nil {
+		if w, err = parseNames(c, args); err != nil {
 			return err
-		}
-		if len(w.argv) > 0 {
-			return w.exactly(c, len(w.names), false)
 		}
 		named = append(w.names, w.env)
 	} else if root, ok := p.project(); ok {

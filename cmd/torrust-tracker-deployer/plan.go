@@ -26,11 +26,8 @@ writes the graph in the colours of the plan, as a page (NAME.html), for
 graphviz (NAME.dot) or as NAME.json.`,
 		GroupID: groupLook,
 		RunE: func(c *cobra.Command, args []string) error {
-			w, err := parse(c, args)
+			w, err := parseNames(c, args)
 			if err != nil {
-				return err
-			}
-			if err := w.exactly(c, len(w.names), false); err != nil {
 				return err
 			}
 			show := func(plan *tasks.Plan, _ *deployment) error { return p.showPlan(plan) }

@@ -36,11 +36,8 @@ func (o *runOptions) flags(c *cobra.Command) {
 
 // runTargets runs targets: those of the command first, then those named.
 func (p *program) runTargets(c *cobra.Command, targets, args []string, o *runOptions) error {
-	w, err := parse(c, args)
+	w, err := parseNames(c, args)
 	if err != nil {
-		return err
-	}
-	if err := w.exactly(c, len(w.names), false); err != nil {
 		return err
 	}
 	if o.parallel < 0 {
@@ -163,11 +160,20 @@ func (d *deployment) onlySimulated() bool {
 // interruptible returns a context that the second interrupt cancels; the
 // first one closes Engine.Stop.
 func (d *deployment) interruptible(ctx context.Context, m *monitor) (context.Context, func()) {
+	stop := make(chan struct{})
+	d.engine.Stop = stop
+	return interruptible(ctx, m.say, func() {
+		m.say("finishing what runs; press again to stop")
+		close(stop)
+	})
+}
+
+// interruptible calls first at the first interrupt, and returns a context that
+// the second one cancels, which say tells. The returned function ends both.
+func interruptible(ctx context.Context, say func(string, ...any), first func()) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	stop := make(chan struct{})
-	d.engine.Stop = stop
 	go func() {
 		for asked := false; ; asked = true {
 			select {
@@ -176,12 +182,11 @@ func (d *deployment) interruptible(ctx context.Context, m *monitor) (context.Con
 			case <-signals:
 			}
 			if asked {
-				m.say("stopping at once")
+				say("stopping at once")
 				cancel()
 				return
 			}
-			m.say("finishing what runs; press again to stop")
-			close(stop)
+			first()
 		}
 	}()
 	return ctx, func() {

@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/signal"
 	"sync/atomic"
-	"syscall"
 
 	"github.com/spf13/cobra"
 	"github.com/torrust/tracker-deployer/starlark/eval"
@@ -30,11 +27,8 @@ Machines are changed only with --yes; without, it shows what would change on
 them, and runs the tasks that need none of it.`,
 		GroupID: groupChange,
 		RunE: func(c *cobra.Command, args []string) error {
-			w, err := parse(c, args)
+			w, err := parseNames(c, args)
 			if err != nil {
-				return err
-			}
-			if err := w.exactly(c, len(w.names), false); err != nil {
 				return err
 			}
 			if len(w.names) == 0 {
@@ -184,29 +178,10 @@ func (x *watch) worth(changes []watching.Change, meanwhile bool) []watching.Chan
 // something runs. The first one closes stop: what runs is finished, and a watch
 // that waits ends.
 func (x *watch) interruptible(ctx context.Context) (context.Context, func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	go func() {
-		for asked := false; ; asked = true {
-			select {
-			case <-ctx.Done():
-				return
-			case <-signals:
-			}
-			if asked {
-				x.program.note("stopping at once")
-				cancel()
-				return
-			}
-			if x.active.Load() {
-				x.program.note("finishing what runs; press again to stop")
-			}
-			close(x.stop)
+	return interruptible(ctx, x.program.note, func() {
+		if x.active.Load() {
+			x.program.note("finishing what runs; press again to stop")
 		}
-	}()
-	return ctx, func() {
-		signal.Stop(signals)
-		cancel()
-	}
+		close(x.stop)
+	})
 }

@@ -50,6 +50,16 @@ func isKey(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return !ok(r) })
 }
 
+// parseNames takes the args of a command apart that takes any number of names
+// and nothing behind --.
+func parseNames(c *cobra.Command, args []string) (words, error) {
+	w, err := parse(c, args)
+	if err != nil {
+		return w, err
+	}
+	return w, w.exactly(c, len(w.names), false)
+}
+
 // exactly refuses words that a command has no use for.
 func (w words) exactly(c *cobra.Command, names int, argv bool) error {
 	if len(w.names) > names {

@@ -67,7 +67,7 @@ func (t *Tree) readOnce(paths []string, follow bool) ([]File, error) {
 	slices.SortFunc(w.files, compareFile)
 	files := slices.CompactFunc(w.files, func(a, b File) bool { return compareFile(a, b) == 0 })
 	errs := make([]error, len(files))
-	inParallel(len(files), 1, func(i int) {
+	InParallel(len(files), 1, func(i int) {
 		if files[i].Identity.is(unix.S_IFREG) {
 			errs[i] = t.digest(&files[i])
 		}

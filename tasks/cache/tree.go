@@ -89,7 +89,7 @@ func (t *Tree) lookAt(records []*Record) (map[string]*seenAt, time.Time) {
 		}
 	}
 	found := make([]seenAt, len(keys))
-	inParallel(len(keys), 64, func(i int) {
+	InParallel(len(keys), 64, func(i int) {
 		id, err := t.ask(keys[i])
 		found[i] = seenAt{id, err == nil} // who needs another one asks again and gets the error
 	})
@@ -102,8 +102,9 @@ func (t *Tree) lookAt(records []*Record) (map[string]*seenAt, time.Time) {
 	return look, began
 }
 
-// inParallel calls do for 0 to n-1, chunks of them at a time.
-func inParallel(n, chunk int, do func(i int)) {
+// InParallel calls do for 0 to n-1, on as many processors as there are, each of
+// which takes a chunk at a time. It returns when all are done.
+func InParallel(n, chunk int, do func(i int)) {
 	workers := min(runtime.GOMAXPROCS(0), (n+chunk-1)/chunk)
 	if workers < 2 {
 		for i := range n {
