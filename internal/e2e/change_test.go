@@ -41,7 +41,7 @@ func TestOneOptionChangesItsServiceAlone(t *testing.T) {
 	w.change(t, trackerStar(`, announce_interval = 300`))
 	want := []string{"config:tracker", "compose:web", "release:web", "service:tracker"}
 	slices.Sort(want)
-	if got := changed(events(t, w.deploy(t, "--json").stdout)); !slices.Equal(got, want) {
+	if got := changed(events(t, w.deploy(t, "--json", "--test", "never").stdout)); !slices.Equal(got, want) {
 		t.Errorf("changed %v, want %v", got, want)
 	}
 	if after := w.on(t, "stat -c '%n %i' /etc/docker/daemon.json /etc/torrust-tracker-deployer/guard.nft; pidof dockerd"); after != before {
@@ -65,7 +65,7 @@ func TestNewTokenChangesTheTrackerAlone(t *testing.T) {
 		}
 	}
 	want := []string{"compose:web", "config:tracker", "release:web", "service:tracker"}
-	if got := changed(events(t, w.deploy(t, "--json").stdout)); !slices.Equal(got, want) {
+	if got := changed(events(t, w.deploy(t, "--json", "--test", "never").stdout)); !slices.Equal(got, want) {
 		t.Errorf("changed %v, want %v", got, want)
 	}
 	w.must(t, "test", "lab") // the API takes the new one
@@ -83,7 +83,7 @@ func TestHandEditIsShownAndPutBack(t *testing.T) {
 	if strings.Contains(r.stdout, adminToken) {
 		t.Error("the plan holds the token")
 	}
-	w.deploy(t)
+	w.deploy(t, "--test", "never")
 	if after := w.on(t, "stat -c '%a %U %G %s' "+trackerToml+"; sha256sum "+trackerToml); after != before {
 		t.Errorf("it is %s, was %s", after, before)
 	}
@@ -115,7 +115,7 @@ func TestRemovedServiceGoesAndItsDataStays(t *testing.T) {
 			t.Errorf("the plan lacks %q: %v", want, plan)
 		}
 	}
-	w.deploy(t)
+	w.deploy(t, "--test", "never")
 	if names := w.on(t, "docker ps -a --format '{{.Names}}'"); names != "lab-hello-1\n" {
 		t.Errorf("containers %q", names)
 	}
@@ -126,9 +126,10 @@ func TestRemovedServiceGoesAndItsDataStays(t *testing.T) {
 }
 
 func TestLostSystemDiskIsRebuiltAndDataKept(t *testing.T) {
-	w := enter(t, deployed)
+	w := enterPlain(t, deployed)
 	w.on(t, "echo precious >/opt/torrust-tracker-deployer/data/tracker/keepsake; sync")
 	w.must(t, "stop", "web", "lab", "--yes")
+	w.guest = nil
 	disk := w.vm("web") + "/disk.qcow2"
 	if err := os.Rename(disk, disk+".aside"); err != nil {
 		t.Fatal(err)

@@ -11,7 +11,7 @@ import (
 // The tests of a user's environments run on a real machine when that is asked
 // for: one that is made for the script and is gone after it.
 func TestCheckOnARealMachine(t *testing.T) {
-	w := enter(t, booted)
+	w := enterPlain(t, booted)
 	if err := w.kill("web"); err != nil { // it has the address
 		t.Fatal(err)
 	}

@@ -23,7 +23,10 @@ import (
 // beside the implementation.
 func TestTheMachineConforms(t *testing.T) {
 	w := enter(t, deployed)
-	target := w.target(t)
+	target, err := w.target()
+	if err != nil {
+		t.Fatal(err)
+	}
 	conformance.Run(t, func(t *testing.T) hosts.Machine {
 		m, err := remote.Dial(t.Context(), target)
 		if err != nil {
@@ -44,26 +47,28 @@ func TestTheMachineConforms(t *testing.T) {
 
 // target reaches the machine as the program does: with the key and the pins
 // of the environment.
-func (w *world) target(t *testing.T) remote.Target {
-	t.Helper()
+func (w *world) target() (remote.Target, error) {
 	v, err := vault.Open(vault.Options{
 		AgeFile: w.path("project/environments/lab.age"), KnownHosts: w.path("project/environments/lab.known_hosts"),
 		KeyFile: w.path("xdg_config_home/torrust-tracker-deployer/age.key"), Stderr: os.Stderr,
 	})
 	if err != nil {
-		t.Fatal(err)
+		return remote.Target{}, err
 	}
 	key, err := v.ClientKey("web", false)
 	if err != nil {
-		t.Fatal(err)
+		return remote.Target{}, err
 	}
 	pins, err := v.Pins("web")
 	if err != nil {
-		t.Fatal(err)
+		return remote.Target{}, err
+	}
+	if len(pins) == 0 {
+		return remote.Target{}, errors.New("no host key of the machine is pinned")
 	}
 	address := net.JoinHostPort(machine4, "22")
 	return remote.Target{
 		Host: "web", Address: address, User: "torrust", Signers: []ssh.Signer{key}, HostKeys: pins, Environment: "lab-e2e",
 		Connect: func(ctx context.Context) (net.Conn, error) { return w.network.DialContext(ctx, "tcp", address) },
-	}
+	}, nil
 }

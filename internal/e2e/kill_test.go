@@ -50,7 +50,7 @@ func TestKilledAtAnyMomentADeployConverges(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	w := enter(t, booted)
+	w := enterPlain(t, booted)
 	w.change(t, smallStar())
 	start := time.Now()
 	w.deploy(t)

@@ -1,10 +1,16 @@
 package e2e
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/torrust/tracker-deployer/internal/lab"
 )
 
 // deploy runs `deploy lab` with more arguments; any exit code but zero ends
@@ -27,7 +33,39 @@ func (w *world) must(t *testing.T, args ...string) result {
 // on runs a command line on the machine as root and returns its output.
 func (w *world) on(t *testing.T, line string) string {
 	t.Helper()
-	return w.must(t, "exec", "web", "lab", "--", "sh", "-c", line).stdout
+	client, err := w.connect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	session, err := client.NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer session.Close()
+	var out, errs bytes.Buffer
+	session.Stdout, session.Stderr = &out, &errs
+	if err := session.Run("sudo sh -c '" + strings.ReplaceAll(line, "'", `'\''`) + "'"); err != nil {
+		t.Fatalf("%s: %v\n%s%s", line, err, out.String(), errs.String())
+	}
+	return out.String()
+}
+
+// connect logs into the machine once until it is switched off: a login takes
+// an emulated processor seconds.
+func (w *world) connect(ctx context.Context) (*ssh.Client, error) {
+	if w.guest != nil {
+		return w.guest, nil
+	}
+	target, err := w.target()
+	if err != nil {
+		return nil, err
+	}
+	guest := lab.Guest{
+		Address: target.Address, User: target.User, Signer: target.Signers[0], HostKey: target.HostKeys[0],
+		Dial: w.network.DialContext,
+	}
+	w.guest, err = guest.Connect(ctx)
+	return w.guest, err
 }
 
 // change makes text the environment file.

@@ -19,8 +19,7 @@ func TestStoppedMachineIsStartedAgain(t *testing.T) {
 	if !strings.Contains(r.stdout, "vm:web") || !strings.Contains(r.stdout, "stopped") {
 		t.Errorf("the plan does not say so:\n%s", r.stdout)
 	}
-	w.deploy(t)
-	w.must(t, "test", "lab")
+	w.deploy(t, "--test", "always")
 	w.wantPlan(t)
 }
 

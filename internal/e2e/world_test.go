@@ -2,9 +2,11 @@
 // in a network namespace of its own, and a client in that namespace that sees
 // the machine as the outside does, on IPv4 and IPv6.
 //
-// There are two worlds. In each the machine is booted and deployed once; its
-// memory is saved after either. Every test takes one of the worlds and starts
-// from a snapshot, in seconds.
+// There are two worlds. In each the machine is booted and deployed once, for
+// the first test that takes the world; its memory is saved after either. Every
+// test takes one of the worlds and starts from a snapshot, in seconds. One
+// machine is made of an image that has all that is needed, the other of a bare
+// one, which gets its packages while it is deployed.
 package e2e
 
 import (
@@ -22,7 +24,7 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sync/errgroup"
+	"golang.org/x/crypto/ssh"
 
 	"github.com/torrust/tracker-deployer/internal/lab"
 )
@@ -47,11 +49,14 @@ type world struct {
 	network *lab.Network
 	env     []string
 	servers []func() error
+	guest   *ssh.Client // a login that tests look through; nil = none yet
+	free    chan *world // where it waits while no test is in it
 }
 
-// free are the worlds that no test is in. There are two: an emulated machine
-// is busy with one thing at a time, so that two keep two cores busy.
-var free = make(chan *world, 2)
+// plain and bare hold the world of either image while no test is in it. There
+// are two since an emulated machine with one processor is busy with one thing
+// at a time: two keep two cores busy.
+var plain, bare = make(chan *world, 1), make(chan *world, 1)
 
 func TestMain(m *testing.M) {
 	code, err := inWorlds(context.Background(), m.Run)
@@ -74,22 +79,17 @@ func inWorlds(ctx context.Context, run func() int) (code int, err error) {
 	if out, err := build.CombinedOutput(); err != nil {
 		return 0, fmt.Errorf("go build: %w\n%s", err, out)
 	}
-	worlds := make([]*world, cap(free))
-	var group errgroup.Group
-	for i := range worlds {
-		w, wrong := newWorld(ctx, filepath.Join(dir, fmt.Sprint(i+1)), program, fmt.Sprintf("ttd-e2e-%d", i+1))
+	for _, kind := range []struct {
+		image, network string
+		free           chan *world
+	}{{lab.Debian13, "ttd-e2e-1", plain}, {lab.Debian13Bare, "ttd-e2e-2", bare}} {
+		w, wrong := newWorld(ctx, filepath.Join(dir, kind.image), program, kind.image, kind.network)
 		if wrong != nil {
 			return 0, wrong
 		}
 		defer func() { err = errors.Join(err, w.close(ctx)) }()
-		worlds[i] = w
-		group.Go(func() error { return w.prepare(ctx) })
-	}
-	if err := group.Wait(); err != nil {
-		return 0, err
-	}
-	for _, w := range worlds {
-		free <- w
+		w.free = kind.free
+		w.free <- w
 	}
 	return run(), nil
 }
@@ -99,21 +99,46 @@ func inWorlds(ctx context.Context, run func() int) (code int, err error) {
 func enter(t *testing.T, snapshot string) *world {
 	t.Helper()
 	t.Parallel()
-	w := <-free
-	t.Cleanup(func() { free <- w })
-	w.restore(t, snapshot)
+	var w *world
+	select {
+	case w = <-plain:
+	case w = <-bare:
+	}
+	w.begin(t, snapshot)
 	return w
 }
 
+// enterPlain is enter for a test that makes machines of the image and has no
+// time for their packages.
+func enterPlain(t *testing.T, snapshot string) *world {
+	t.Helper()
+	t.Parallel()
+	w := <-plain
+	w.begin(t, snapshot)
+	return w
+}
+
+// begin keeps w for t until it ends and brings it to a snapshot.
+func (w *world) begin(t *testing.T, snapshot string) {
+	t.Helper()
+	t.Cleanup(func() { w.free <- w })
+	if _, err := os.Lstat(w.path("snapshots/" + deployed)); err != nil {
+		if err := w.prepare(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.restore(t, snapshot)
+}
+
 // newWorld makes a directory, a network and the servers in it.
-func newWorld(ctx context.Context, dir, program, network string) (_ *world, err error) {
+func newWorld(ctx context.Context, dir, program, image, network string) (_ *world, err error) {
 	w := &world{dir: dir, program: program}
 	cache, err := lab.DefaultDir()
 	if err != nil {
 		return nil, err
 	}
 	l := lab.New(cache, os.Stderr)
-	if w.image, err = l.VMImage(ctx, lab.Debian13); err != nil {
+	if w.image, err = l.VMImage(ctx, image); err != nil {
 		return nil, err
 	}
 	if w.network, err = lab.NewNetwork(ctx, network); err != nil {
@@ -161,7 +186,8 @@ func (w *world) serve(ctx context.Context, l *lab.Lab) error {
 	return nil
 }
 
-// prepare boots and deploys the machine, and saves it after either.
+// prepare boots and deploys the machine, and saves it after either. The test
+// that it is done for fails where it fails, and the next one tries again.
 func (w *world) prepare(ctx context.Context) error {
 	if err := w.write(labStar("")); err != nil {
 		return err
@@ -210,7 +236,7 @@ func trackerStar(arguments string) string {
 environment(id = "lab-e2e")
 web = vm(
     name = "web",
-    provider = qemu(image = "IMAGE", network = bridge(name = "br0", ipv4 = "` + machine4 + `/24", ipv6 = "` + machine6 + `/64")),
+    provider = qemu(image = "IMAGE", cpus = 1, network = bridge(name = "br0", ipv4 = "` + machine4 + `/24", ipv6 = "` + machine6 + `/64")),
     registry_mirrors = ["http://` + lab.Gateway4 + `:5000"],
     apt_mirror = "deb [trusted=yes] http://` + lab.Gateway4 + `:8000/ ./",
 )
@@ -312,12 +338,13 @@ func (w *world) tryRestore(ctx context.Context, name string) error {
 	if err := copyTree(ctx, from+"/state.json", w.vm("web")+"/state.json"); err != nil {
 		return err
 	}
-	return w.wake(ctx, "web", name)
+	return w.wake(ctx, name)
 }
 
-// wake starts a machine as the program does, from a snapshot of its memory,
+// wake starts the machine as the program does, from a snapshot of its memory,
 // and sets its clock, which is that of the snapshot.
-func (w *world) wake(ctx context.Context, host, snapshot string) error {
+func (w *world) wake(ctx context.Context, snapshot string) error {
+	const host = "web"
 	content, err := os.ReadFile(filepath.Join(w.vm(host), "state.json"))
 	if err != nil {
 		return err
@@ -364,16 +391,11 @@ func (w *world) wake(ctx context.Context, host, snapshot string) error {
 	if err := qmp.Close(); err != nil {
 		return err
 	}
-	for {
-		r := w.run(ctx, "exec", host, "lab", "--", "sudo", "date", "-s", fmt.Sprintf("@%d", time.Now().Unix()))
-		if r.code == 0 {
-			return nil
-		}
-		if ctx.Err() != nil {
-			return fmt.Errorf("the clock of %s: %s", host, r.stderr)
-		}
-		time.Sleep(200 * time.Millisecond)
+	client, err := w.connect(ctx)
+	if err != nil {
+		return err
 	}
+	return lab.SetClock(ctx, client, time.Now())
 }
 
 // plug makes the machine's network interface where the test before has
@@ -392,6 +414,7 @@ func (w *world) plug(ctx context.Context, argv []string) error {
 
 // kill pulls the plug of a machine.
 func (w *world) kill(host string) error {
+	w.guest = nil // whoever is connected would wait for ever
 	content, err := os.ReadFile(filepath.Join(w.vm(host), "qemu.pid"))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
