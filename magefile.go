@@ -47,8 +47,12 @@ func Images(ctx context.Context) error {
 	return lab.New(dir, os.Stdout).All(ctx)
 }
 
-// Unit runs every test that needs no real machine.
-func Unit(ctx context.Context) error {
+// Unit runs every test that needs no real machine, and of those that go through
+// all there is a sample: it is for running again and again.
+func Unit(ctx context.Context) error { return unit(ctx, "-short") }
+
+// unit runs every test that needs no real machine, with more flags of go test.
+func unit(ctx context.Context, flags ...string) error {
 	if err := install(ctx, lab.ForMachines, lab.ForTests); err != nil {
 		return err
 	}
@@ -56,7 +60,7 @@ func Unit(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return run(ctx, "go", append([]string{"test"}, packages...)...)
+	return run(ctx, "go", slices.Concat([]string{"test"}, flags, packages)...)
 }
 
 // Demo deploys environments/demo.star on a virtual machine of this computer, and tests it.
@@ -89,13 +93,15 @@ func Test(ctx context.Context) error {
 	}
 	// Real machines come last and alone: on an emulated processor they need
 	// all there is.
-	for _, step := range []func(context.Context) error{Lint, Images, Unit, fuzz, assets, E2e} {
+	for _, step := range []func(context.Context) error{Lint, Images, everyUnit, fuzz, assets, E2e} {
 		if err := step(ctx); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+func everyUnit(ctx context.Context) error { return unit(ctx) }
 
 // fuzzed are the targets that are fuzzed in every test of everything: the
 // evaluator, the formatter, and the reader of records.

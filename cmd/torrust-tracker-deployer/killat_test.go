@@ -69,8 +69,13 @@ func runKillAt(args []string) int {
 
 // everyMoment calls kill with 1, 2, 3 and so on, several at a time, until it
 // reports a program that ended before its turn, and returns the first of those:
-// others that were on their way at the time count for nothing.
+// others that were on their way at the time count for nothing. With -short it
+// is every twelfth: all of them take minutes.
 func everyMoment(t *testing.T, kill func(n int) (killed bool)) int {
+	stride := int64(1)
+	if testing.Short() {
+		stride = 12
+	}
 	var next atomic.Int64
 	var lock sync.Mutex
 	last := math.MaxInt
@@ -87,7 +92,7 @@ func everyMoment(t *testing.T, kill func(n int) (killed bool)) int {
 	var workers sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		workers.Go(func() {
-			for n := int(next.Add(1)); due(n); n = int(next.Add(1)) {
+			for n := int(next.Add(stride)); due(n); n = int(next.Add(stride)) {
 				if !kill(n) {
 					undisturbed(n)
 				}
@@ -96,7 +101,7 @@ func everyMoment(t *testing.T, kill func(n int) (killed bool)) int {
 	}
 	workers.Wait()
 	if !t.Failed() {
-		t.Logf("killed at each of %d moments", last-1)
+		t.Logf("killed at each of %d moments", (last-1)/int(stride))
 	}
 	return last
 }

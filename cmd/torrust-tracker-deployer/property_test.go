@@ -18,8 +18,8 @@ import (
 
 var seedFlag = flag.Uint64("seed", 0, "seed of the random environments; 0 = another one in every run")
 
-// randomCases is how many environments each property is tried on, and
-// randomTasks how many local tasks one has at most.
+// randomCases is how many environments each property is tried on, a fifth of
+// that with -short, and randomTasks how many local tasks one has at most.
 const (
 	randomCases = 10
 	randomTasks = 2
@@ -34,6 +34,9 @@ func forRandom(t *testing.T, cases int, kinds []string, most int, test func(t *t
 		seed = uint64(time.Now().UnixNano())
 	}
 	t.Logf("seed %d", seed)
+	if testing.Short() {
+		cases /= 5
+	}
 	for i := range cases {
 		own := seed + uint64(i)
 		t.Run(fmt.Sprint(own), func(t *testing.T) {
