@@ -449,7 +449,9 @@ func ended(pid int) bool {
 		return true
 	}
 	_, after, _ := bytes.Cut(stat, []byte(") ")) // proc(5): the state follows the name
-	return bytes.HasPrefix(after, []byte("Z"))
+	// A zombie's other threads may still be ending; they share its files.
+	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	return bytes.HasPrefix(after, []byte("Z")) && (err != nil || len(threads) <= 1)
 }
 
 func copyTree(ctx context.Context, from, to string) error {
