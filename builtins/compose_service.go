@@ -172,11 +172,12 @@ func serviceName() converter {
 
 // serviceHandle returns the handle of s.
 func (c *call) serviceHandle(s environments.Service) *Handle {
-	h := &Handle{kind: "compose_service", name: s.Name, node: "service:" + s.Name, host: s.Host}
+	h := &Handle{kind: "compose_service", name: s.Name, node: "service:" + s.Name, host: s.Host, payload: s}
 	ports := slices.Clone(s.Ports)
 	endpoint := starlark.NewBuiltin("endpoint", func(thread *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 		var n starlark.Value
-		if err := starlark.UnpackArgs(b.Name(), args, kwargs, "port", &n); err != nil {
+		forwarded := false
+		if err := starlark.UnpackArgs(b.Name(), args, kwargs, "port", &n, "forwarded?", &forwarded); err != nil {
 			return nil, err
 		}
 		p, err := port().convert(n)
@@ -186,7 +187,7 @@ func (c *call) serviceHandle(s environments.Service) *Handle {
 			return nil, &Misuse{message: "endpoint: port: " + err.Error()}
 		}
 		at, _ := where(thread)
-		return c.endpoint(h, p.(int), ports, at), nil
+		return c.endpoint(h, p.(int), forwarded, ports, at), nil
 	})
 	h.attributes = []attribute{{"name", starlark.String(s.Name)}, {"endpoint", endpoint}}
 	return h

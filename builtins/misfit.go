@@ -29,6 +29,12 @@ func (m *misfit) withHint(format string, args ...any) *misfit {
 	return m
 }
 
+// at returns m with the path to the element that does not fit.
+func (m *misfit) at(path ...step) *misfit {
+	m.path = path
+	return m
+}
+
 // inside puts a step in front of the path of err.
 func inside(err error, s step) error {
 	var m *misfit

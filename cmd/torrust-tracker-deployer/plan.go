@@ -71,6 +71,9 @@ func (p *program) withPlan(ctx context.Context, w words, only bool, f func(*task
 	if err != nil {
 		return err
 	}
+	if err := d.callable(s); err != nil {
+		return err
+	}
 	if err := d.secrets.present(ctx); err != nil {
 		return err
 	}

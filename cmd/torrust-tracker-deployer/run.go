@@ -62,6 +62,9 @@ func (p *program) runTargets(c *cobra.Command, targets, args []string, o *runOpt
 	if err != nil {
 		return err
 	}
+	if err := d.possible(selection); err != nil {
+		return err
+	}
 	if err := d.prunable(o.prune); err != nil {
 		return err
 	}

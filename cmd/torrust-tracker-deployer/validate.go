@@ -72,6 +72,7 @@ func contents(env *environments.Environment) string {
 	}{
 		{len(env.Hosts), "host"}, {len(env.Services), "service"}, {len(env.Files), "file"},
 		{len(env.Firewalls), "firewall"}, {len(env.Probes), "probe"}, {len(env.Tasks), "task"}, {len(env.Groups), "group"},
+		{len(env.Backups), "backup"},
 	} {
 		if k.n > 0 {
 			parts = append(parts, plural(k.n, k.what))
