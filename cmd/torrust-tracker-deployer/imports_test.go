@@ -79,6 +79,12 @@ var allowed = map[string]rule{
 		third:   "github.com/google/go-containerregistry/ golang.org/x/crypto/ssh golang.org/x/sync/ golang.org/x/sys/unix",
 		effects: "net net/http os os/exec syscall",
 	},
+	"internal/lab/trackerconfig": {third: "github.com/pelletier/go-toml/v2 github.com/santhosh-tekuri/jsonschema/v6"},
+	"internal/lab/tracker3": {
+		ours:    "internal/lab/trackerconfig",
+		third:   "github.com/go-sql-driver/mysql",
+		effects: "net net/http os os/signal syscall",
+	},
 	"internal/adversary": {effects: "os os/exec syscall"},
 	"internal/canary":    {effects: "os"},
 	"internal/check": {
