@@ -137,11 +137,7 @@ func (b *builder) plain(s environments.Service, lookup environments.Lookup) (com
 		c.Ports = append(c.Ports, composePort{p.Port, fmt.Sprint(p.Port), p.Proto, p.Address})
 	}
 	for _, m := range s.Files {
-		source := mountSource(s.Name, m.Path)
-		if m.File != "" {
-			source = b.pathOf(m.File)
-		}
-		c.Volumes = append(c.Volumes, composeVolume{"bind", source, m.Path, true})
+		c.Volumes = append(c.Volumes, composeVolume{"bind", b.sourceOf(s, m), m.Path, true})
 	}
 	for _, d := range s.Data {
 		c.Volumes = append(c.Volumes, composeVolume{"bind", dataSource(d.Name), d.Path, false})
@@ -171,6 +167,14 @@ func rendered(list []environments.NamedValue, lookup environments.Lookup) (map[s
 		m[nv.Name] = v
 	}
 	return m, nil
+}
+
+// sourceOf returns where a file that s mounts lies on the host.
+func (b *builder) sourceOf(s environments.Service, m environments.Mount) string {
+	if m.File != "" {
+		return b.pathOf(m.File)
+	}
+	return mountSource(s.Name, m.Path)
 }
 
 // pathOf returns where the config_file called name lies.
@@ -210,7 +214,8 @@ func (b *builder) serviceDigest(s environments.Service, scope *tasks.Scope) (str
 	return digestOf(text), nil
 }
 
-// values returns every deferred value that a container of s is made from.
+// values returns every deferred value that a container of s is made from: not
+// those of files that it can read again.
 func (b *builder) values(s environments.Service) []environments.Value {
 	values := append([]environments.Value{}, s.Command...)
 	for _, nv := range append(append([]environments.NamedValue{}, s.Environment...), s.Sysctls...) {
@@ -218,6 +223,7 @@ func (b *builder) values(s environments.Service) []environments.Value {
 	}
 	for _, m := range s.Files {
 		switch {
+		case reloads(s):
 		case m.Content != nil:
 			values = append(values, *m.Content)
 		case m.File != "":
