@@ -41,6 +41,7 @@ func (p *program) commands() []*cobra.Command {
 		p.cacheCommand(),
 		p.createCommand(),
 		p.validateCommand(),
+		p.renderCommand(),
 		p.checkCommand(),
 		p.fmtCommand(),
 		p.lintCommand(),
