@@ -45,6 +45,9 @@ var allowed = map[string]rule{
 	"tasks/cache":  {third: "golang.org/x/sys/unix", effects: "os"},
 	"tasks/memo":   {ours: "tasks/cache", effects: "os"},
 	"tasks/deploy": {ours: "environments tasks tasks/cache tasks/hosts templates", third: "github.com/aymanbagabas/go-udiff go.yaml.in/yaml/v3"},
+	"tasks/composefile": {
+		third: "github.com/compose-spec/compose-go/v2/ github.com/distribution/reference go.yaml.in/yaml/v3",
+	},
 	"tasks/probes": {ours: "environments tasks tasks/hosts", effects: "net net/http os syscall"},
 
 	"tasks/diagram":  {ours: "environments tasks"},
@@ -68,7 +71,7 @@ var allowed = map[string]rule{
 
 	"cmd/torrust-tracker-deployer": {
 		ours: "builtins environments starlark/eval starlark/layout starlark/lint starlark/reference tasks tasks/deploy tasks/diagram tasks/hosts tasks/hosts/remote tasks/hosts/simulated" +
-			" internal/check tasks/cache tasks/memo tasks/probes tasks/providers/existing tasks/providers/qemu tasks/providers/simulated tasks/vault tasks/vault/durable tasks/watching",
+			" internal/check tasks/cache tasks/composefile tasks/memo tasks/probes tasks/providers/existing tasks/providers/qemu tasks/providers/simulated tasks/vault tasks/vault/durable tasks/watching",
 		third: "github.com/spf13/cobra github.com/sirupsen/logrus github.com/charmbracelet/x/ansi github.com/aymanbagabas/go-udiff" +
 			" golang.org/x/crypto/ssh golang.org/x/term",
 		effects: "net os os/exec os/signal syscall",
@@ -81,10 +84,9 @@ var allowed = map[string]rule{
 	},
 	"internal/lab/trackerconfig": {third: "github.com/pelletier/go-toml/v2 github.com/santhosh-tekuri/jsonschema/v6"},
 	"internal/lab/tracker3": {
-		ours:    "internal/lab/trackerconfig",
-		third:   "github.com/go-sql-driver/mysql",
-		effects: "net net/http os os/signal syscall",
+		ours: "internal/lab/trackerconfig", third: "github.com/go-sql-driver/mysql github.com/pelletier/go-toml/v2", effects: "net net/http",
 	},
+	"internal/lab/tracker3/standin": {ours: "internal/lab/tracker3", effects: "net/http os os/exec os/signal syscall"},
 	"internal/adversary": {effects: "os os/exec syscall"},
 	"internal/canary":    {effects: "os"},
 	"internal/check": {
