@@ -87,8 +87,8 @@ var allowed = map[string]rule{
 		ours: "internal/lab/trackerconfig", third: "github.com/go-sql-driver/mysql github.com/pelletier/go-toml/v2", effects: "net net/http",
 	},
 	"internal/lab/tracker3/standin": {ours: "internal/lab/tracker3", effects: "net/http os os/exec os/signal syscall"},
-	"internal/adversary": {effects: "os os/exec syscall"},
-	"internal/canary":    {effects: "os"},
+	"internal/adversary":            {effects: "os os/exec syscall"},
+	"internal/canary":               {effects: "os"},
 	"internal/check": {
 		ours:    "environments starlark/eval tasks/hosts/simulated tasks/vault/durable",
 		third:   "github.com/aymanbagabas/go-udiff github.com/rogpeppe/go-internal/",
