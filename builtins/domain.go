@@ -71,12 +71,19 @@ var localPart = sync.OnceValue(func() *regexp.Regexp {
 })
 
 // email takes the address of a person.
-func email() converter {
-	return checked(text(), "e-mail address", func(s string) error {
-		local, at, ok := strings.Cut(s, "@")
-		if !ok || len(local) > 64 || !localPart().MatchString(local) || checkDomain(strings.ToLower(at)) != nil {
-			return misfitf("%s is not an e-mail address", quote(s))
-		}
-		return nil
-	})
+func email() converter { return checked(text(), "e-mail address", checkEmail) }
+
+func checkEmail(s string) error {
+	local, at, ok := strings.Cut(s, "@")
+	if !ok || len(local) > 64 || !localPart().MatchString(local) || checkDomain(strings.ToLower(at)) != nil {
+		return misfitf("%s is not an e-mail address", quote(s))
+	}
+	return nil
 }
+
+// CheckDomain says what is wrong with the domain name of a site, nil for a good
+// one. The error may have a hint.
+func CheckDomain(s string) error { return checkDomain(s) }
+
+// CheckEmail says what is wrong with an e-mail address, nil for a good one.
+func CheckEmail(s string) error { return checkEmail(s) }

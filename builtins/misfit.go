@@ -20,6 +20,9 @@ type misfit struct {
 
 func (m *misfit) Error() string { return m.message }
 
+// Hint returns what to do about it, "" for nothing.
+func (m *misfit) Hint() string { return m.hint }
+
 func misfitf(format string, args ...any) *misfit {
 	return &misfit{message: fmt.Sprintf(format, args...)}
 }

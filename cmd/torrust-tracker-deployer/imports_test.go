@@ -39,6 +39,7 @@ var allowed = map[string]rule{
 
 	"starlark/layout":    {ours: "environments starlark/eval", third: "go.starlark.net/ github.com/bazelbuild/buildtools/build"},
 	"starlark/lint":      {ours: "builtins environments starlark/eval", third: "go.starlark.net/"},
+	"starlark/migrate":   {ours: "builtins environments starlark/eval starlark/layout", third: "go.starlark.net/"},
 	"starlark/reference": {ours: "builtins starlark/eval", third: "go.starlark.net/"},
 
 	"tasks":        {ours: "environments tasks/cache tasks/hosts", third: "golang.org/x/sync/ golang.org/x/sys/unix", effects: "os"},
@@ -56,7 +57,7 @@ var allowed = map[string]rule{
 	"tasks/hosts":             {effects: "net"}, // the type of a connection
 	"tasks/hosts/conformance": {ours: "tasks/hosts"},
 	"tasks/hosts/remote":      {ours: "tasks/hosts", third: "golang.org/x/crypto/ssh", effects: "net os os/user syscall"},
-	"tasks/hosts/simulated":   {ours: "tasks/hosts", third: "go.yaml.in/yaml/v3", effects: "net os syscall"},
+	"tasks/hosts/simulated":   {ours: "tasks/hosts", third: "go.yaml.in/yaml/v3", effects: "net os os/exec syscall"},
 
 	"tasks/providers/existing": {ours: "environments tasks", effects: "net"},
 	"tasks/providers/qemu": {
@@ -70,7 +71,7 @@ var allowed = map[string]rule{
 	"tasks/vault/durable": {third: "golang.org/x/sys/unix", effects: "os"},
 
 	"cmd/torrust-tracker-deployer": {
-		ours: "builtins environments starlark/eval starlark/layout starlark/lint starlark/reference tasks tasks/deploy tasks/diagram tasks/hosts tasks/hosts/remote tasks/hosts/simulated" +
+		ours: "builtins environments starlark/eval starlark/layout starlark/lint starlark/migrate starlark/reference tasks tasks/deploy tasks/diagram tasks/hosts tasks/hosts/remote tasks/hosts/simulated" +
 			" internal/check tasks/cache tasks/composefile tasks/memo tasks/probes tasks/providers/existing tasks/providers/qemu tasks/providers/simulated tasks/vault tasks/vault/durable tasks/watching",
 		third: "github.com/spf13/cobra github.com/sirupsen/logrus github.com/charmbracelet/x/ansi github.com/aymanbagabas/go-udiff" +
 			" golang.org/x/crypto/ssh golang.org/x/term",
