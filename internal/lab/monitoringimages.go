@@ -5,6 +5,9 @@ import v1 "github.com/google/go-containerregistry/pkg/v1"
 // searchPath is the PATH of images on a BusyBox.
 const searchPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+// debianFiles is where Debian's programs of Prometheus look for their files.
+const debianFiles = "/usr/share/prometheus"
+
 func prometheusImage() programs {
 	return programs{
 		name: PrometheusName, artefact: "prometheus-image", packages: []string{"prometheus"},
@@ -12,6 +15,8 @@ func prometheusImage() programs {
 			"copy", "/usr/bin/prometheus", "/bin/prometheus", "says", "/bin/prometheus", "version 3.5.3",
 			"copy", "/usr/bin/promtool", "/bin/promtool", "says", "/bin/promtool", "version 3.5.3",
 			"copy", "/etc/prometheus/prometheus.yml", "/etc/prometheus/prometheus.yml",
+			// Debian's program has no pages of its own but this one.
+			"copy", debianFiles + "/web/no-ui/index.html", debianFiles + "/web/no-ui/index.html",
 			"data", "/prometheus", "data", "/etc/prometheus",
 		},
 		config: v1.Config{
@@ -31,6 +36,9 @@ func alertmanagerImage() programs {
 			"copy", "/usr/bin/prometheus-alertmanager", "/bin/alertmanager", "says", "/bin/alertmanager", "version 0.33.1",
 			"copy", "/usr/bin/amtool", "/bin/amtool", "says", "/bin/amtool", "version 0.33.1",
 			"copy", "/etc/prometheus/alertmanager.yml", "/etc/alertmanager/alertmanager.yml",
+			// These are in the official program itself.
+			"copy", debianFiles + "/alertmanager/default.tmpl", debianFiles + "/alertmanager/default.tmpl",
+			"copy", debianFiles + "/alertmanager/email.tmpl", debianFiles + "/alertmanager/email.tmpl",
 			"data", "/alertmanager", "data", "/etc/alertmanager",
 		},
 		config: v1.Config{

@@ -315,8 +315,10 @@ func TestLibraries(t *testing.T) {
 			}
 		}
 	}
-	if list[0].Functions[0].Parameters[3] != "udp = [6969]" {
-		t.Errorf("parameters %q", list[0].Functions[0].Parameters)
+	i := slices.IndexFunc(list, func(l eval.Library) bool { return l.Module == "@torrust//tracker.star" })
+	j := slices.IndexFunc(list[i].Functions, func(f eval.Function) bool { return f.Name == "tracker" })
+	if got := list[i].Functions[j].Parameters; got[3] != "udp = [6969]" {
+		t.Errorf("parameters %q", got)
 	}
 }
 
