@@ -72,7 +72,7 @@ func onMachine(s environments.Service, paths []string) []string {
 				best = d
 			}
 		}
-		list = append(list, dataSource(best.Name)+strings.TrimPrefix(p, best.Path))
+		list = append(list, dataSource(best)+strings.TrimPrefix(p, best.Path))
 	}
 	return list
 }

@@ -140,7 +140,7 @@ func (b *builder) plain(s environments.Service, lookup environments.Lookup) (com
 		c.Volumes = append(c.Volumes, composeVolume{"bind", b.sourceOf(s, m), m.Path, true})
 	}
 	for _, d := range s.Data {
-		c.Volumes = append(c.Volumes, composeVolume{"bind", dataSource(d.Name), d.Path, false})
+		c.Volumes = append(c.Volumes, composeVolume{"bind", dataSource(d), d.Path, false})
 	}
 	if len(s.Networks) > 0 {
 		c.Networks = append([]string{"default"}, s.Networks...)

@@ -118,5 +118,10 @@ func mountSource(service, path string) string {
 	return pathIn(fmt.Sprintf("%s/config/%s", hosts.StackDirectory, service), path)
 }
 
-// dataSource is where data called name lies on the host.
-func dataSource(name string) string { return pathIn(hosts.StackDirectory+"/data", name) }
+// dataSource is where the directory of a mount lies on the host.
+func dataSource(d environments.DataMount) string {
+	if d.Disk == "system" {
+		return pathIn(hosts.StackDirectory+"/state", d.Name)
+	}
+	return pathIn(hosts.StackDirectory+"/data", d.Name)
+}

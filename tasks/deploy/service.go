@@ -131,7 +131,7 @@ func (r service) data() directories {
 		if mode == "" {
 			mode = "0755"
 		}
-		list = append(list, hosts.MakeDirectory{Path: dataSource(d.Name), Mode: mode, Owner: owner, Group: group, Once: true})
+		list = append(list, hosts.MakeDirectory{Path: dataSource(d), Mode: mode, Owner: owner, Group: group, Once: true})
 	}
 	return list
 }
@@ -276,7 +276,7 @@ func short(digest string) string {
 func (r service) owned(s *tasks.Scope) *hosts.Owned {
 	o := &hosts.Owned{Project: r.builder.project(), Services: []string{r.service.Name}}
 	for _, d := range r.service.Data {
-		o.Data = append(o.Data, dataSource(d.Name))
+		o.Data = append(o.Data, dataSource(d))
 	}
 	if digest, ok := s.Outputs("image:"+r.service.Name, "digest"); ok {
 		o.Pins = map[string]string{r.service.Image: digest}

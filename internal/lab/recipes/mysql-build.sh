@@ -34,7 +34,7 @@ ln -s ../run "$image"/var/run
 programs="usr/sbin/mysqld usr/bin/mysql usr/bin/mysqladmin usr/bin/mysqldump usr/bin/bash usr/bin/find usr/bin/gawk
 	usr/bin/grep usr/bin/gzip usr/bin/sed"
 # The tools of coreutils that scripts use; the official image has all of them.
-for tool in basename cat chmod chown cp cut date dd df dirname du env expr false head id install ln ls mkdir mktemp mv nproc od \
+for tool in basename cat chmod chown cp cut date dd df dirname du env expr false head id install ln ls mkdir mkfifo mktemp mv nproc od \
 	printf readlink rm rmdir sha256sum sleep sort stat sync tail tee test timeout touch tr true uname uniq wc; do
 	programs="$programs usr/bin/$tool"
 done
@@ -44,9 +44,10 @@ done
 ln -s bash "$image"/usr/bin/sh
 ln -s gawk "$image"/usr/bin/awk
 cp -p "$root"/usr/sbin/gosu "$image"/usr/local/bin/gosu
-# Components and plug-ins of the server that a deployment may name.
-for plugin in component_keyring_file component_log_sink_json component_validate_password mysql_native_password; do
-	[ ! -e "$root/usr/lib/mysql/plugin/$plugin.so" ] || cp -p "$root/usr/lib/mysql/plugin/$plugin.so" "$image"/usr/lib/mysql/plugin/
+# Components and plug-ins of the server, without the large ones that nobody
+# loads by accident.
+for plugin in "$root"/usr/lib/mysql/plugin/component_*.so "$root"/usr/lib/mysql/plugin/mysql_native_password.so; do
+	[ "$(stat -c %s "$plugin")" -gt 1000000 ] || cp -p "$plugin" "$image"/usr/lib/mysql/plugin/
 done
 cp -R "$root"/usr/share/mysql/charsets "$root"/usr/share/mysql/english "$image"/usr/share/mysql/
 cp -p "$root"/usr/share/mysql/dictionary.txt "$image"/usr/share/mysql/
