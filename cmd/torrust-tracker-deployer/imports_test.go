@@ -83,6 +83,7 @@ var allowed = map[string]rule{
 		third:   "github.com/google/go-containerregistry/ golang.org/x/crypto/ssh golang.org/x/sync/ golang.org/x/sys/unix",
 		effects: "net net/http os os/exec syscall",
 	},
+	"internal/lab/grafana13":     {third: "go.yaml.in/yaml/v3", effects: "net net/http os os/signal syscall"},
 	"internal/lab/trackerconfig": {third: "github.com/pelletier/go-toml/v2 github.com/santhosh-tekuri/jsonschema/v6"},
 	"internal/lab/tracker3": {
 		ours: "internal/lab/trackerconfig", third: "github.com/go-sql-driver/mysql github.com/pelletier/go-toml/v2", effects: "net net/http",

@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 provisioning reads the first dashboard model, and that one is meant
+
 package lib_test
 
 import (
