@@ -13,7 +13,7 @@ import (
 func secret() Builtin {
 	return Builtin{
 		Name: "secret", positional: 1,
-		Doc:     "A value that is read where it is used and never shown. Declared twice alike it is one secret. While it is being rotated, .old is the value that goes and .new the one that comes; else both are the secret itself.",
+		Doc:     "A value that is read where it is used and never shown. Declared twice alike it is one secret. While it is being rotated, .old is the value that goes and .new the one that comes; else both are the secret itself. .name is its name, which is known.",
 		Example: `secret("TRACKER_ADMIN_TOKEN", generate = True)`,
 		Parameters: []Parameter{
 			{Name: "name", to: matching("secret name", `[A-Za-z_][A-Za-z0-9_]{0,63}`, "a name of letters, digits and _"), Example: `"TRACKER_ADMIN_TOKEN"`, Doc: "Unique among the secrets."},
@@ -67,11 +67,14 @@ func makeSecret(c *call) starlark.Value {
 
 var _ starlark.HasAttrs = (*Deferred)(nil)
 
-// Attr returns the two values that a secret has while it is being rotated;
-// other deferred values have no attributes.
+// Attr returns the name of a secret, which is known, and the two values that it
+// has while it is being rotated; other deferred values have no attributes.
 func (d *Deferred) Attr(name string) (starlark.Value, error) {
 	if d.value.Kind != environments.Hidden || d.value.Attribute != environments.Current || !slices.Contains(d.AttrNames(), name) {
 		return nil, nil
+	}
+	if name == "name" {
+		return starlark.String(d.value.Name), nil
 	}
 	v := d.value
 	v.Attribute = name
@@ -83,5 +86,5 @@ func (d *Deferred) AttrNames() []string {
 	if d.value.Kind != environments.Hidden || d.value.Attribute != environments.Current {
 		return nil
 	}
-	return []string{environments.Incoming, environments.Outgoing}
+	return []string{"name", environments.Incoming, environments.Outgoing}
 }

@@ -68,6 +68,9 @@ func (p *program) runTargets(c *cobra.Command, targets, args []string, o *runOpt
 	if err := d.prunable(o.prune); err != nil {
 		return err
 	}
+	if err := d.composed(ctx, selection); err != nil {
+		return err
+	}
 	if err := d.secrets.present(ctx); err != nil {
 		return err
 	}
@@ -76,6 +79,7 @@ func (p *program) runTargets(c *cobra.Command, targets, args []string, o *runOpt
 		return err
 	}
 	defer end()
+	d.noteComposed()
 	return d.run(ctx, selection, o)
 }
 
@@ -90,6 +94,11 @@ func (d *deployment) run(ctx context.Context, s tasks.Selection, o *runOptions) 
 	ctx, end := d.interruptible(ctx, m)
 	defer end()
 
+	if s.Full {
+		if err := d.applyRotations(ctx, m, o); err != nil {
+			return err
+		}
+	}
 	plan, err := d.engine.Plan(ctx, d.graph, s)
 	if err != nil {
 		return err
@@ -106,6 +115,11 @@ func (d *deployment) run(ctx context.Context, s tasks.Selection, o *runOptions) 
 	}
 	d.remember(plan)
 	plan.Close()
+	if s.Full {
+		if err := d.finishRotations(ctx, m, o); err != nil {
+			return err
+		}
+	}
 	if err := d.prune(ctx, m, o.prune); err != nil {
 		return err
 	}
