@@ -69,6 +69,7 @@ func (w *world) takes(s environments.Service, text string) (failure error) {
 	content := environments.Text(text)
 	s.Files = []environments.Mount{s.Files[0]}
 	s.Files[0].Content = &content
+	w.running[s.Name].service = s
 	w.launch(s)
 	defer w.stop(s.Name)
 	w.await("the tracker is healthy or ends", func() error {
@@ -82,9 +83,9 @@ func (w *world) takes(s environments.Service, text string) (failure error) {
 	return failure
 }
 
-// ask runs a target of a tracker as it would run on the machine, with
+// trackerTarget runs a target of a tracker as it would run on the machine, with
 // arguments in the place of what the command line says.
-func (w *world) ask(e *environments.Environment, service, name string, arguments map[string]string) (string, error) {
+func (w *world) trackerTarget(e *environments.Environment, service, name string, arguments map[string]string) (string, error) {
 	w.t.Helper()
 	task, ok := e.Task(name)
 	if !ok {
@@ -145,12 +146,12 @@ func TestTrackerWhitelistTarget(t *testing.T) {
 			w.announces("", true)
 			w.must(e, "tracker-whitelist", map[string]string{"info_hash": infoHash, "action": "remove"}, infoHash+" is not on the whitelist")
 			w.announces("", false)
-			said, err := w.ask(e, "tracker", "tracker-whitelist", map[string]string{"info_hash": "61"})
+			said, err := w.trackerTarget(e, "tracker", "tracker-whitelist", map[string]string{"info_hash": "61"})
 			if err == nil || !strings.Contains(said, "not 40 hexadecimal digits") {
 				t.Errorf("a wrong hash: %v", err)
 			}
 			w.secrets = map[string]string{"TRACKER_ADMIN_TOKEN": "wrong"}
-			said, err = w.ask(e, "tracker", "tracker-whitelist", map[string]string{"info_hash": infoHash})
+			said, err = w.trackerTarget(e, "tracker", "tracker-whitelist", map[string]string{"info_hash": infoHash})
 			if err == nil || !strings.Contains(said, "the API answers with status 500") {
 				t.Errorf("a wrong token: %q %v", said, err)
 			}
@@ -179,7 +180,7 @@ func TestTrackerKeyTarget(t *testing.T) {
 
 func (w *world) must(e *environments.Environment, name string, arguments map[string]string, want string) {
 	w.t.Helper()
-	said, err := w.ask(e, "tracker", name, arguments)
+	said, err := w.trackerTarget(e, "tracker", name, arguments)
 	if err != nil || !strings.Contains(said, want) {
 		w.t.Errorf("%s %v says %q (%v), want %q", name, arguments, said, err, want)
 	}
