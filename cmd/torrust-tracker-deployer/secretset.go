@@ -124,7 +124,7 @@ func (p *program) unseen(f *os.File, question string) ([]byte, error) {
 func checkSecret(name string, value []byte) (string, error) {
 	switch {
 	case len(value) == 0:
-		return "", usage("secret %q: there is no value", name).hint("it is read from standard input: printf %%s VALUE | %s secrets …", programName)
+		return "", usage("secret %q: there is no value", name).hint("it is read from standard input, as in `%s secrets … < FILE`, or asked for on a terminal", programName)
 	case len(value) > mostSecret:
 		return "", usage("secret %q: the value has more than %d bytes", name, mostSecret)
 	case !utf8.Valid(value) || bytes.IndexByte(value, 0) >= 0:

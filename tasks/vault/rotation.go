@@ -112,15 +112,20 @@ func (v *Vault) TurnBack(ctx context.Context, secret string) error {
 // forgotten but for a keyed digest, by which it is recognised should a variable
 // or a command still have it.
 func (v *Vault) Finish(ctx context.Context, secret environments.Secret) error {
-	return v.change(ctx, func(d *document) (bool, error) {
-		r, ok := d.Rotations[secret.Name]
-		if !ok {
+	var r rotating
+	var ok bool
+	err := v.change(ctx, func(d *document) (bool, error) {
+		if r, ok = d.Rotations[secret.Name]; !ok {
 			return false, nil
 		}
 		delete(d.Rotations, secret.Name)
 		d.replace(secret, r.Old, r.New)
 		return true, nil
 	})
+	if err == nil && ok {
+		v.settle(secret.Name, r.New)
+	}
+	return err
 }
 
 // Replace gives a secret another value at once, as Rotate and Finish would.
@@ -146,7 +151,7 @@ func (v *Vault) Replace(ctx context.Context, secret environments.Secret, next st
 		return true, nil
 	})
 	if err == nil {
-		v.forget(secret.Name)
+		v.settle(secret.Name, next)
 	}
 	return err
 }

@@ -35,8 +35,7 @@ func (e *MissingError) Error() string {
 
 // Hint says how to set it.
 func (e *MissingError) Hint() string {
-	return fmt.Sprintf("set it for this command (%s=… torrust-tracker-deployer …), keep it beside the environment file (torrust-tracker-deployer secrets set %s ENV), "+
-		"or declare the secret with generate = True or command = [...]", e.Env, e.Name)
+	return fmt.Sprintf("set it for this command (%s=… torrust-tracker-deployer …), keep it (torrust-tracker-deployer secrets set %s ENV) or declare the secret with generate = True or command = [...]", e.Env, e.Name)
 }
 
 // defaultLength is the number of characters of a generated secret that
@@ -105,11 +104,14 @@ func sourceOf(secret environments.Secret) string {
 	return "environment variable " + secret.Variable()
 }
 
-// forget makes the next Value ask again.
-func (v *Vault) forget(secret string) {
+// settle makes value what a variable or a command gives from now on: this
+// process has just replaced what they still have.
+func (v *Vault) settle(secret, value string) {
+	o := &outsideValue{value: value}
+	o.once.Do(func() {})
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	delete(v.outside, secret)
+	v.outside[secret] = o
 }
 
 // fromOutside reads a variable or runs a command, once.
