@@ -60,6 +60,9 @@ func (p *program) render(ctx context.Context, w words, o *renderOptions) error {
 	if err != nil {
 		return err
 	}
+	if err := d.checkComposed(ctx); err != nil {
+		return err
+	}
 	sight := deploy.Sight{}
 	if sight.Addresses, err = d.addresses(o.addresses); err != nil {
 		return err

@@ -94,7 +94,7 @@ func (b *builder) definition(s environments.Service, scope *tasks.Scope, lookup 
 		return node, "", err
 	}
 	plain.Labels = map[string]string{labelDigest: digest, labelManaged: b.env.ID}
-	if err := node.Encode(plain); err != nil {
+	if node, err = yamlNode(plain); err != nil {
 		return node, "", err
 	}
 	if err := merge(&node, s.Extra, lookup); err != nil {
@@ -308,8 +308,7 @@ func (b *builder) composeText(services []environments.Service, scope *tasks.Scop
 			f.Networks[n] = network(b.env.ID, n)
 		}
 	}
-	text, err := yaml.Marshal(f)
-	return string(text), err
+	return yamlText(f)
 }
 
 func duration(nanoseconds int64) string { return time.Duration(nanoseconds).String() }

@@ -82,6 +82,38 @@ func Render(g *tasks.Graph, env *environments.Environment, sight Sight) (list []
 	return list, slices.Sorted(maps.Keys(r.open)), nil
 }
 
+// A Composition is the compose file of a host, as far as it can be known
+// before anything is there.
+type Composition struct {
+	Host string
+	Text string
+}
+
+// Compositions returns the compose files of g with something plausible in the
+// place of what is known only later: for checking them, not for running them.
+func Compositions(g *tasks.Graph, env *environments.Environment) ([]Composition, error) {
+	r := &renderer{env: env, open: map[string]bool{}, sight: Sight{Addresses: map[string][]netip.Addr{}}}
+	for _, h := range env.Hosts { // of the blocks that are for documentation
+		r.sight.Addresses[h.Name] = []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}
+	}
+	scope := &tasks.Scope{Outputs: r.output, Secret: r.secret, MAC: r.mac, Changed: func(string) bool { return false }}
+	var list []Composition
+	for _, h := range env.Hosts {
+		n, ok := g.Node("compose:" + h.Name)
+		if !ok {
+			continue
+		}
+		for _, c := range n.Resource.(files).list {
+			text, err := c.Text(scope, scope.Lookup)
+			if err != nil {
+				return nil, &tasks.NodeError{Node: n.ID, Position: n.Position, Cause: err}
+			}
+			list = append(list, Composition{h.Name, text})
+		}
+	}
+	return list, nil
+}
+
 // A renderer answers in the place of machines and of the vault.
 type renderer struct {
 	env   *environments.Environment
