@@ -73,7 +73,6 @@ func (p *program) importFile(ctx context.Context, file string, o importOptions) 
 	if err != nil {
 		return err
 	}
-	p.warn(system.Warnings())
 	// It is evaluated as what it will be, before anything is written.
 	env, err := eval.Load(ctx, eval.Options{Root: to.root, File: to.file, Source: result.Source})
 	if err == nil {
@@ -82,6 +81,7 @@ func (p *program) importFile(ctx context.Context, file string, o importOptions) 
 	if err != nil {
 		return err
 	}
+	p.warn(system.Warnings())
 	if err := os.MkdirAll(filepath.Join(to.root, filepath.Dir(to.file)), 0o755); err != nil {
 		return err
 	}

@@ -33,10 +33,10 @@ func (f *file) addresses(c *config) {
 		case a.IsLoopback() && l.path == "tracker.health_check_api" && !l.tls:
 			// Asked from inside of the container.
 		case a.IsLoopback():
-			f.problem(l.value, "bind_address", fmt.Sprintf("%s is the loopback of the tracker's own container: 0.1.0 publishes the port, and nobody is there", a),
+			f.problem(l.bindAt, "", fmt.Sprintf("%s is the loopback of the tracker's own container: 0.1.0 publishes the port, and nobody is there", a),
 				fmt.Sprintf("write %q", anywhere(l)))
 		default:
-			f.problem(l.value, "bind_address", fmt.Sprintf("%s is no address of the tracker's container: it would not start", a),
+			f.problem(l.bindAt, "", fmt.Sprintf("%s is no address of the tracker's container: it would not start", a),
 				fmt.Sprintf("write %q; which addresses are reachable is for the firewall to say", anywhere(l)))
 		}
 	}

@@ -47,6 +47,7 @@ type mysql struct {
 type listener struct {
 	*value
 	bind   netip.AddrPort
+	bindAt *value
 	domain text
 	tls    bool
 	tlsAt  *value // of use_tls_proxy, nil = not given

@@ -226,7 +226,7 @@ func (f *file) warn(v *value, message string) {
 }
 
 // masked returns the file with a star in the place of every character of a
-// string that is not known to be none of a secret.
+// string or number that is not known to be none of a secret.
 func (f *file) masked() []byte {
 	out := bytes.Clone(f.data)
 	f.root.mask(out)
@@ -254,9 +254,13 @@ func (v *value) mask(out []byte) {
 	for _, e := range v.elements {
 		e.mask(out)
 	}
-	if v.kind == "string" && !v.shown {
-		for i := v.from + 1; i < v.to-1; i++ {
-			out[i] = hidden
-		}
+	from, to := v.from, v.to
+	if v.kind == "string" {
+		from, to = from+1, to-1 // without the quotes
+	} else if v.kind != "number" {
+		return
+	}
+	for i := from; i < to && !v.shown; i++ {
+		out[i] = hidden
 	}
 }

@@ -157,6 +157,7 @@ func (o *object) number(key string, required bool, preset, lo, hi int) number {
 	if v == nil {
 		return number{n: preset}
 	}
+	v.shown = true
 	n, err := strconv.Atoi(v.text)
 	if err != nil || n < lo || n > hi {
 		o.file.problem(v, "", fmt.Sprintf("%s is no whole number from %d to %d", cut(v.text), lo, hi), "")

@@ -33,10 +33,10 @@ func (f *file) collide(where string, all []socket) {
 	}
 }
 
-// said reports whether something is wrong with a value already.
+// said reports whether something in a value is wrong already.
 func (f *file) said(v *value) bool {
 	for _, p := range f.problems {
-		if p.Position == f.position(v.from) {
+		if at := f.position(v.to); p.Position.Compare(f.position(v.from)) >= 0 && p.Position.Compare(at) < 0 {
 			return true
 		}
 	}

@@ -3,6 +3,7 @@ package migrate
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 )
 
 // tracker reads the section of the tracker.
@@ -67,11 +68,11 @@ func (f *file) database(c *config, core *object) {
 }
 
 func (f *file) mysql(m *mysql) {
-	if m.user.string == "root" {
+	if strings.EqualFold(m.user.string, "root") {
 		f.problem(m.user.value, "", "is root: the image of MySQL refuses to make that user", "name a user of its own")
 	}
-	f.matches(m.user, `[A-Za-z_][A-Za-z0-9_]{0,31}`, "is no name of a user", "letters, digits and _, at most 32")
-	f.matches(m.database, `[A-Za-z_][A-Za-z0-9_]{0,63}`, "is no name of a database", "letters, digits and _: 0.1.0 writes it into a URL as it is")
+	f.matches(m.user, `[A-Za-z0-9_.-]{1,32}`, "is no name of a user", "letters, digits, _, - and ., at most 32")
+	f.matches(m.database, `[A-Za-z0-9_-]{1,64}`, "is no name of a database", "letters, digits and _, at most 64: 0.1.0 writes it into a URL as it is")
 	f.matches(m.host, `[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?`, "is no name of a host", "")
 	switch {
 	case !m.host.given() || !m.port.given():
@@ -96,6 +97,7 @@ func (f *file) listener(o *object) listener {
 	l := listener{value: o.value, domain: f.domain(o)}
 	l.tls, l.tlsAt = o.flag("use_tls_proxy", false)
 	bind := o.text("bind_address", true)
+	l.bindAt = bind.value
 	if !bind.given() {
 		return l
 	}

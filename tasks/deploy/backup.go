@@ -3,8 +3,6 @@ package deploy
 import (
 	"strings"
 
-	"go.yaml.in/yaml/v3"
-
 	"github.com/torrust/tracker-deployer/environments"
 	"github.com/torrust/tracker-deployer/tasks"
 	"github.com/torrust/tracker-deployer/tasks/hosts"
@@ -57,8 +55,7 @@ func (b *builder) backupText(x environments.Backup) (string, error) {
 			Service: d.Service, SQLite: onMachine(s, d.SQLite), Dump: d.Dump, Paths: onMachine(s, d.Paths),
 		})
 	}
-	text, err := yaml.Marshal(c)
-	return string(text), err
+	return yamlText(c)
 }
 
 // onMachine returns where paths of a container lie on its machine; the
