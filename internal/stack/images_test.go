@@ -27,6 +27,7 @@ var built = map[string]func(*lab.Lab, context.Context) (lab.Image, error){
 	lab.BlackboxExporterName: (*lab.Lab).BlackboxExporterImage,
 	lab.JSONExporterName:     (*lab.Lab).JSONExporterImage,
 	lab.CaddyName:            (*lab.Lab).CaddyImage,
+	lab.GrafanaName:          (*lab.Lab).GrafanaImage,
 }
 
 // images are those of the lab, each unpacked once for all tests of a run.

@@ -333,6 +333,8 @@ func userOf(s environments.Service, image string) string {
 		return s.User
 	case image == "nobody":
 		return "65534:65534"
+	case image == "472":
+		return "472:0"
 	}
 	return "0:0"
 }
