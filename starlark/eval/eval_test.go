@@ -104,7 +104,7 @@ z = glob(["lib/*"], exclude = ["lib/b*"])
 		}
 		got = append(got, r.Path+strings.Join(r.Include, ","))
 	}
-	want := []string{"e.params.json", "e.star", "lib/a.star", "lib/b.star", "@torrust//tracker.star", "t.conf", "lib/*"}
+	want := []string{"e.params.json", "e.star", "lib/a.star", "lib/b.star", "@torrust//tracker.star", "@torrust//tracker_checks.star", "@torrust//words.star", "@torrust//tracker_config.star", "@torrust//tracker_targets.star", "t.conf", "lib/*"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}

@@ -32,7 +32,10 @@ type Function struct {
 var homes = map[string]string{
 	"alertmanager": "@torrust//monitoring.star",
 	"grafana":      "@torrust//monitoring.star",
+	"hello":        "@torrust//hello.star",
+	"listener":     "@torrust//tracker.star",
 	"prometheus":   "@torrust//monitoring.star",
+	"sqlite":       "@torrust//tracker.star",
 	"tracker":      "@torrust//tracker.star",
 }
 
