@@ -217,10 +217,7 @@ func (b *builder) serviceDigest(s environments.Service, scope *tasks.Scope) (str
 // values returns every deferred value that a container of s is made from: not
 // those of files that it can read again.
 func (b *builder) values(s environments.Service) []environments.Value {
-	values := append([]environments.Value{}, s.Command...)
-	for _, nv := range append(append([]environments.NamedValue{}, s.Environment...), s.Sysctls...) {
-		values = append(values, nv.Value)
-	}
+	values := b.written(s)
 	for _, m := range s.Files {
 		switch {
 		case reloads(s):
@@ -234,13 +231,22 @@ func (b *builder) values(s environments.Service) []environments.Value {
 			}
 		}
 	}
+	return values
+}
+
+// written returns the values that stand in the compose file.
+func (b *builder) written(s environments.Service) []environments.Value {
+	values := append([]environments.Value{}, s.Command...)
+	for _, nv := range append(append([]environments.NamedValue{}, s.Environment...), s.Sysctls...) {
+		values = append(values, nv.Value)
+	}
 	if s.Extra != nil {
 		values = append(values, environments.Value{Kind: environments.Encode, Format: "json", Data: s.Extra})
 	}
 	return values
 }
 
-// merge puts the keys of extra over those of a service.
+// merge puts the keys of extra to those of a service.
 func merge(node *yaml.Node, extra *environments.Data, lookup environments.Lookup) error {
 	if extra == nil || extra.Map == nil {
 		return nil
@@ -255,15 +261,16 @@ func merge(node *yaml.Node, extra *environments.Data, lookup environments.Lookup
 	}
 	over := doc.Content[0].Content
 	for i := 0; i < len(over); i += 2 {
-		set(node, over[i], over[i+1])
+		add(node, over[i], over[i+1])
 	}
 	return nil
 }
 
-func set(node, key, value *yaml.Node) {
+// add gives a service a key. Labels and volumes are beside those that it has.
+func add(node, key, value *yaml.Node) {
 	for i := 0; i < len(node.Content); i += 2 {
 		if node.Content[i].Value == key.Value {
-			node.Content[i+1] = value
+			node.Content[i+1].Content = append(node.Content[i+1].Content, value.Content...)
 			return
 		}
 	}

@@ -45,11 +45,7 @@ func (b *builder) compose(h environments.Host, services []environments.Service) 
 
 func (b *builder) anySecret(services []environments.Service) bool {
 	for _, s := range services {
-		values := append([]environments.Value{}, s.Command...)
-		for _, nv := range s.Environment {
-			values = append(values, nv.Value)
-		}
-		if slices.ContainsFunc(values, environments.Value.Secret) {
+		if slices.ContainsFunc(b.written(s), environments.Value.Secret) {
 			return true
 		}
 	}
