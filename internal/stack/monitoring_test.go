@@ -180,7 +180,7 @@ prometheus(name = "prom", host = web, targets = [trk], alerts = am, scrape_inter
 	}
 	w.tokenStaysInItsFiles()
 
-	w.launch(e.Services[0])
+	w.relaunch("tracker")
 	w.await("the tracker is healthy again", func() error { return w.healthy("tracker") })
 	w.awaitUp(6)
 	w.await("its counters are found again", func() error { return w.healthy("prom-net-tracker") })

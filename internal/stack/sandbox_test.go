@@ -44,6 +44,7 @@ type container struct {
 	pid     int
 	done    chan struct{} // closed when its process has ended
 	root    string
+	mounts  []string
 	log     string
 	address string // "" in the machine's namespace
 	ipv6    string
@@ -194,8 +195,8 @@ mount -t proc proc "$root/proc"
 exec setpriv $drop -- chroot --userspec="$user" "$root" /bin/sh -c 'cd "$0" && exec "$@"' "$directory" "$@"
 `
 
-// launch starts the process of a service; a service that runs already is
-// started anew by way of stop.
+// launch writes the files of a service, as they are declared now, and starts its
+// process; one that runs is to be stopped first.
 func (w *world) launch(s environments.Service) {
 	w.t.Helper()
 	c, x := w.running[s.Name], w.extraOf(s)
@@ -204,7 +205,18 @@ func (w *world) launch(s environments.Service) {
 		c.root = filepath.Join(w.dir, "root-"+s.Name)
 		w.run("cp", "-al", image.root, c.root)
 	}
-	mounts := w.mounts(c, x)
+	c.mounts = w.mounts(c, x)
+	w.t.Cleanup(func() { w.stop(s.Name) })
+	w.relaunch(s.Name)
+}
+
+// relaunch starts the process of a service that was stopped, with the files
+// that are there.
+func (w *world) relaunch(name string) {
+	w.t.Helper()
+	c := w.running[name]
+	s := c.service
+	x, image := w.extraOf(s), shelf.get(w.t, s.Image)
 	entry, command := image.config.Entrypoint, image.config.Cmd
 	if len(x.Entrypoint) > 0 {
 		entry, command = x.Entrypoint, nil
@@ -227,7 +239,7 @@ func (w *world) launch(s environments.Service) {
 		argv = append(argv, "--pid", "--fork", "--kill-child")
 	}
 	argv = append(argv, "/bin/sh", "-euc", inside, "start", c.root, fmt.Sprint(s.ReadOnly), userOf(s, image.config.User), rights(s, x), directory)
-	argv = slices.Concat(argv, mounts, []string{"--"}, entry, command)
+	argv = slices.Concat(argv, c.mounts, []string{"--"}, entry, command)
 	log, err := os.OpenFile(c.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		w.t.Fatal(err)
@@ -248,7 +260,6 @@ func (w *world) launch(s environments.Service) {
 		cmd.Wait()
 		close(done)
 	}()
-	w.t.Cleanup(func() { w.stop(s.Name) })
 }
 
 // stop ends the process of a service, if it runs.
@@ -278,7 +289,7 @@ func (w *world) mounts(c *container, x extra) (pairs []string) {
 		w.file(c, "/etc/hosts", hosts, "0:0", "0644"), "/etc/hosts",
 		w.file(c, "/etc/resolv.conf", "nameserver "+gateway+"\noptions timeout:2 attempts:2\n", "0:0", "0644"), "/etc/resolv.conf")
 	for _, d := range s.Data {
-		source := filepath.Join(w.dir, "data", d.Name)
+		source := filepath.Join(w.dir, "data"+d.Disk, d.Name)
 		if _, err := os.Stat(source); err != nil {
 			w.run("mkdir", "-p", source)
 			w.own(source, d.Owner, d.Mode)
