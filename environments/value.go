@@ -131,7 +131,7 @@ func (v Value) describe() string {
 	case Ref:
 		return "(" + v.Node + " " + v.Attribute + ")"
 	case Hidden:
-		return "(secret " + v.Name + ")"
+		return "(secret " + v.SecretID() + ")"
 	default:
 		return "(argument " + v.Name + ")"
 	}
