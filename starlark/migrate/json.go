@@ -64,8 +64,9 @@ func (f *file) parse() (*value, error) {
 	p.decoder.UseNumber()
 	root, err := p.value("", 0)
 	if err == nil {
+		at := p.begin()
 		if _, end := p.decoder.Token(); !errors.Is(end, io.EOF) {
-			f.at(p.begin(), "there is something after the end of the JSON value", "")
+			f.at(at, "there is something after the end of the JSON value", "")
 			err = errJSON
 		}
 	}
