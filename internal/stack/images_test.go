@@ -28,6 +28,7 @@ var built = map[string]func(*lab.Lab, context.Context) (lab.Image, error){
 	lab.JSONExporterName:     (*lab.Lab).JSONExporterImage,
 	lab.CaddyName:            (*lab.Lab).CaddyImage,
 	lab.GrafanaName:          (*lab.Lab).GrafanaImage,
+	lab.MySQLName:            (*lab.Lab).MySQLImage,
 }
 
 // images are those of the lab, each unpacked once for all tests of a run.
