@@ -122,7 +122,7 @@ func TestRotationMovesAServiceToAnotherValue(t *testing.T) {
 			s.armed()
 			old := s.password()
 			others := containerOf(t, s, "other")
-			args := []string{"secrets", "rotate", "DB_PASSWORD", "sim"}
+			args := []string{"secrets", "rotate", "DB_PASSWORD", "sim", "-vvv"}
 			if c.input != "" {
 				args = append(args, "--stdin")
 			}
@@ -146,6 +146,10 @@ func TestRotationMovesAServiceToAnotherValue(t *testing.T) {
 			searched := []canary.Canary{{Name: "old", Value: old}, {Name: "new", Value: now}}
 			if hits := canary.Search([]byte(r.stdout+r.stderr), searched...); len(hits) > 0 {
 				t.Errorf("it is shown: %v\n%s", hits, r)
+			}
+			found, err := canary.Tree(s.path("home"), searched...) // the journal and the logs
+			if err != nil || len(found) > 0 {
+				t.Errorf("it is in %v (%v)", canary.Paths(found), err)
 			}
 			// Whoever still has the old value is told, and nothing is touched.
 			if c.source != "generate = True" {
@@ -244,7 +248,7 @@ func rotates(t *testing.T, s *site) map[string]vault.State {
 	return states
 }
 
-func opened(t *testing.T, s *site) *vault.Vault {
+func opened(t testing.TB, s *site) *vault.Vault {
 	t.Helper()
 	v, err := vault.Open(vault.Options{
 		AgeFile: s.path("project/environments/sim.age"), KnownHosts: s.path("project/environments/sim.known_hosts"),
