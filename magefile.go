@@ -27,8 +27,8 @@ const (
 	program = "torrust-tracker-deployer"
 )
 
-// realMachines are the packages whose tests start virtual machines.
-var realMachines = []string{module + "/internal/e2e"}
+// realMachines are the packages whose tests start virtual machines, or the real programs of images.
+var realMachines = []string{module + "/internal/e2e", module + "/internal/stack"}
 
 // Build leaves the program in bin/.
 func Build(ctx context.Context) error {

@@ -59,6 +59,9 @@ func (c *call) takesArguments(t environments.Task) {
 	for _, e := range t.Env {
 		used(e.Value)
 	}
+	if t.Stdin != nil {
+		used(*t.Stdin)
+	}
 }
 
 // callsOf returns where the task was declared, for something that stands

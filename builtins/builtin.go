@@ -54,10 +54,10 @@ type Parameter struct {
 // Default and Required of each parameter set.
 func Table() []Builtin {
 	table := []Builtin{
-		environment(), vm(), composeService(), configFile(), firewall(), probe(), task(), group(),
-		qemu(), bridge(), existing(), simulated(),
-		tcp(), udp(), publish(), mount(), volume(), healthcheck(),
-		secret(), format(), encoder("toml"), encoder("yaml"), encoder("json"), urlquote(), templateFile(),
+		environment(), vm(), composeService(), configFile(), firewall(), probe(), task(), group(), rotation(), tls(), backup(),
+		qemu(), bridge(), existing(), hetzner(), simulated(),
+		tcp(), udp(), publish(), mount(), volume(), healthcheck(), letsencrypt(), acme(), dataset(),
+		secret(), checkedValue(), format(), encoder("toml"), encoder("yaml"), encoder("json"), urlquote(), templateFile(),
 		arg(), option(), shell(), label(), renamed(),
 		param(), glob(), readConfig(), warn(), fail(),
 	}

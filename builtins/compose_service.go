@@ -1,7 +1,6 @@
 package builtins
 
 import (
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -46,7 +45,7 @@ func composeService() Builtin {
 			{Name: "user", to: optional(matching("user", `[A-Za-z0-9_-]+(:[A-Za-z0-9_-]+)?`, "a user or user:group")), preset: starlark.None, Example: `"1000:1000"`, Doc: "Whom the container runs as; None is the image's own."},
 			{Name: "stop_grace_period", to: optional(spelled(duration(0))), preset: starlark.None, Unit: "ms, s, m", Example: `"30s"`, Doc: "Time between the stop signal and the kill."},
 			{Name: "restart", to: choice("unless-stopped", "always", "on-failure", "no"), preset: starlark.String("unless-stopped"), Example: `"always"`, Doc: "When the daemon starts the container again."},
-			{Name: "extra", to: dictionary(), preset: starlark.NewDict(0), Example: `{"shm_size": "128m"}`, Doc: "Any other key of a compose service."},
+			{Name: "extra", to: dictionary(), preset: starlark.NewDict(0), Example: `{"shm_size": "128m"}`, Doc: "Any other key of a compose service that makes sense on one machine; volumes are paths of the machine and come beside files and data."},
 		},
 		make: makeService,
 	}
@@ -76,7 +75,7 @@ func makeService(c *call) starlark.Value {
 	sortEntries(&s)
 	if extra := get[environments.Data](c, "extra"); len(*extra.Map) > 0 {
 		s.Extra = &extra
-		c.checkExtra(*extra.Map)
+		c.checkExtra(s)
 	}
 	if c.bad {
 		return nil
@@ -93,23 +92,6 @@ func sortEntries(s *environments.Service) {
 	slices.SortFunc(s.Sysctls, byName)
 	slices.SortFunc(s.Files, func(a, b environments.Mount) int { return strings.Compare(a.Path, b.Path) })
 	slices.SortFunc(s.Data, func(a, b environments.DataMount) int { return strings.Compare(a.Path, b.Path) })
-}
-
-// ownKeys are the compose keys that have a parameter, and what it is called.
-var ownKeys = map[string]string{
-	"image": "image", "command": "command", "environment": "environment", "ports": "ports", "volumes": "files or data",
-	"networks": "networks", "sysctls": "sysctls", "depends_on": "depends_on", "healthcheck": "healthcheck",
-	"mem_limit": "memory", "cpus": "cpus", "pids_limit": "pids", "cap_drop": "cap_drop", "cap_add": "cap_add",
-	"read_only": "read_only", "user": "user", "stop_grace_period": "stop_grace_period", "restart": "restart",
-	"container_name": "name",
-}
-
-func (c *call) checkExtra(pairs []environments.Pair) {
-	for i, p := range pairs {
-		if own, ok := ownKeys[p.Key]; ok {
-			c.place("extra", &misfit{message: fmt.Sprintf("%q has a parameter of its own", p.Key), hint: "use " + own, path: []step{{index: i, key: true}}})
-		}
-	}
 }
 
 func named(entries []keyed[environments.Value]) []environments.NamedValue {
@@ -172,11 +154,12 @@ func serviceName() converter {
 
 // serviceHandle returns the handle of s.
 func (c *call) serviceHandle(s environments.Service) *Handle {
-	h := &Handle{kind: "compose_service", name: s.Name, node: "service:" + s.Name, host: s.Host}
+	h := &Handle{kind: "compose_service", name: s.Name, node: "service:" + s.Name, host: s.Host, payload: s}
 	ports := slices.Clone(s.Ports)
 	endpoint := starlark.NewBuiltin("endpoint", func(thread *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 		var n starlark.Value
-		if err := starlark.UnpackArgs(b.Name(), args, kwargs, "port", &n); err != nil {
+		forwarded := false
+		if err := starlark.UnpackArgs(b.Name(), args, kwargs, "port", &n, "forwarded?", &forwarded); err != nil {
 			return nil, err
 		}
 		p, err := port().convert(n)
@@ -186,7 +169,7 @@ func (c *call) serviceHandle(s environments.Service) *Handle {
 			return nil, &Misuse{message: "endpoint: port: " + err.Error()}
 		}
 		at, _ := where(thread)
-		return c.endpoint(h, p.(int), ports, at), nil
+		return c.endpoint(h, p.(int), forwarded, ports, at), nil
 	})
 	h.attributes = []attribute{{"name", starlark.String(s.Name)}, {"endpoint", endpoint}}
 	return h

@@ -15,6 +15,9 @@ type Endpoint struct {
 	Service string
 	Host    string
 	Port    int // of the container, and on the machine where it is published
+
+	forwarded bool // the service takes the client's address from X-Forwarded-For
+
 	address environments.Value
 	inside  environments.Value
 }
@@ -22,7 +25,7 @@ type Endpoint struct {
 // endpoint returns a handle with .host and .port as the operator reaches
 // them, .address ("host:port"), .internal ("service:port", for other
 // containers of the machine) and .url(scheme, path, inside).
-func (c *call) endpoint(service *Handle, port int, ports []environments.Publish, at environments.Position) *Handle {
+func (c *call) endpoint(service *Handle, port int, forwarded bool, ports []environments.Publish, at environments.Position) *Handle {
 	node := "vm:" + service.host
 	ip := c.refAt(node, "ipv4", at)
 	outer := c.refAt(node, "port:"+strconv.Itoa(port), at)
@@ -36,7 +39,7 @@ func (c *call) endpoint(service *Handle, port int, ports []environments.Publish,
 		local = "[" + local + "]"
 	}
 	e := Endpoint{
-		Service: service.name, Host: service.host, Port: port,
+		Service: service.name, Host: service.host, Port: port, forwarded: forwarded,
 		address: environments.Join(ip.value, environments.Text(":"), outer.value),
 		inside:  environments.Text(fmt.Sprintf("%s:%d", local, port)),
 	}

@@ -28,7 +28,7 @@ func label() Builtin {
 			kind, name := get[string](c, "kind"), get[string](c, "name")
 			c.forward = append(c.forward, forward{node: kind + ":" + name, at: c.pos, calls: c.calls})
 			if kind == "vm" {
-				return c.machine(name)
+				return c.machine(name, "")
 			}
 			return &Handle{kind: builtinOf(kind), name: name, node: kind + ":" + name, attributes: []attribute{{"name", starlark.String(name)}}}
 		},

@@ -20,12 +20,21 @@ type misfit struct {
 
 func (m *misfit) Error() string { return m.message }
 
+// Hint returns what to do about it, "" for nothing.
+func (m *misfit) Hint() string { return m.hint }
+
 func misfitf(format string, args ...any) *misfit {
 	return &misfit{message: fmt.Sprintf(format, args...)}
 }
 
 func (m *misfit) withHint(format string, args ...any) *misfit {
 	m.hint = fmt.Sprintf(format, args...)
+	return m
+}
+
+// at returns m with the path to the element that does not fit.
+func (m *misfit) at(path ...step) *misfit {
+	m.path = path
 	return m
 }
 

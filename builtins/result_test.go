@@ -28,9 +28,9 @@ func TestTypes(t *testing.T) {
 		}
 	}
 	returned := map[string]bool{}
-	look := func(name, expression string) {
+	look := func(name, before, expression string) {
 		returned[name] = true
-		got := seen(t, root, expression)
+		got := seen(t, root, before, expression)
 		var names []string
 		for _, a := range described[name].Attributes {
 			names = append(names, a.Name)
@@ -42,14 +42,15 @@ func TestTypes(t *testing.T) {
 	}
 	for _, b := range builtins.Table() {
 		if b.Name == "shell" { // whose example is the task around it
-			look("shell", `shell("true")`)
+			look("shell", "", `shell("true")`)
 		} else if _, ok := described[b.Returns()]; ok {
-			look(b.Returns(), assigned.ReplaceAllString(b.Example, ""))
+			before, call := last(b)
+			look(b.Returns(), before, assigned.ReplaceAllString(call, ""))
 		} else if b.Returns() == b.Name {
 			t.Errorf("it is not said what %s returns", b.Name)
 		}
 	}
-	look("endpoint", `compose_service(name = "e", host = web, image = "a:1", healthcheck = healthcheck(["true"])).endpoint(80)`)
+	look("endpoint", "", `compose_service(name = "e", host = web, image = "a:1", healthcheck = healthcheck(["true"])).endpoint(80)`)
 	for name := range described {
 		if !returned[name] {
 			t.Errorf("nothing returns %s", name)
@@ -57,10 +58,19 @@ func TestTypes(t *testing.T) {
 	}
 }
 
+// last takes the call itself off the end of an example.
+func last(b builtins.Builtin) (before, call string) {
+	i := strings.LastIndex("\n"+b.Example, "\n"+b.Name+"(")
+	if i < 0 {
+		return "", b.Example
+	}
+	return b.Example[:i], b.Example[i:]
+}
+
 // seen returns the type of a value and the names of its attributes.
-func seen(t *testing.T, root, expression string) string {
+func seen(t *testing.T, root, before, expression string) string {
 	t.Helper()
-	e, err := load(t, root, scaffold+`environment(id = "test-1")`+"\nx = "+expression+`
+	e, err := load(t, root, scaffold+`environment(id = "test-1")`+"\n"+before+"\nx = "+expression+`
 config_file(name = "seen", host = web, path = "/seen", content = type(x) + " " + ",".join(dir(x)))
 `)
 	if err != nil {

@@ -22,7 +22,8 @@ import (
 const scaffold = `
 web = vm(name = "base", provider = simulated("machines/base"))
 other = task(name = "other", run = ["true"], outputs = ["out"])
-seed = task(name = "seed", run = ["true"])
+seed = task(name = "seed", host = web, run = ["true"])
+taken = task(name = "taken", host = web, run = ["true"])
 `
 
 // A subject says how a built-in is called in full and, for one that makes a
@@ -51,6 +52,14 @@ var subjects = map[string]subject{
 	"volume":          {arguments: map[string]string{"name": `"x"`}, inside: service(`data = {"/x": %s}`)},
 	"healthcheck":     {arguments: map[string]string{"cmd": `["true"]`}, inside: `compose_service(name = "x", host = web, image = "a:1", healthcheck = %s)`},
 	"secret":          {arguments: map[string]string{"name": `"X"`}, inside: service(`environment = {"X": %s}`)},
+	"checked":         {arguments: map[string]string{"value": `secret("X")`, "pattern": `".+"`, "reason": `"x"`}, inside: service(`environment = {"X": %s}`)},
+	"rotation":        {arguments: map[string]string{"name": `"x"`, "secret": `secret("X")`, "apply": "taken"}},
+	"tls":             {arguments: map[string]string{"name": `"x"`, "host": "web", "email": `"a@b.example"`, "sites": `{"a.example": site.endpoint(80)}`}},
+	"backup":          {arguments: map[string]string{"name": `"x"`, "host": "web", "of": `[store]`}},
+	"letsencrypt":     {inside: proxied(`issuer = %s`)},
+	"acme":            {arguments: map[string]string{"directory": `"https://a.example/"`}, inside: proxied(`issuer = %s`)},
+	"dataset":         {arguments: map[string]string{"service": "store", "paths": `["/data"]`}, inside: `backup(name = "x", host = web, of = [%s])`},
+	"hetzner":         {arguments: map[string]string{"server_type": `"cx23"`, "location": `"hel1"`, "image": `"ubuntu-24.04"`, "token": `secret("X")`}, inside: `vm(name = "x", provider = %s)`},
 	"fmt":             {arguments: map[string]string{"pattern": `"{}{}"`, "*values": `1, 2`}, inside: service(`environment = {"X": %s}`)},
 	"toml.encode":     {arguments: map[string]string{"value": "{}"}, inside: service(`environment = {"X": %s}`)},
 	"yaml.encode":     {arguments: map[string]string{"value": "{}"}, inside: service(`environment = {"X": %s}`)},
@@ -73,6 +82,10 @@ func service(argument string) string {
 	return `compose_service(name = "x", host = web, image = "a:1", healthcheck = healthcheck(["true"]), ` + argument + `)`
 }
 
+func proxied(argument string) string {
+	return `tls(name = "x", host = web, email = "a@b.example", sites = {"a.example": site.endpoint(80)}, ` + argument + `)`
+}
+
 // variants replace the example of a parameter that does not fit the call
 // above; a name that begins with - is taken out.
 var variants = map[string]map[string]string{
@@ -92,6 +105,11 @@ var variants = map[string]map[string]string{
 	"secret.length":              {"generate": "True", "length": "48"},
 	"fmt.pattern":                {"pattern": `"{}-{}"`},
 	"fmt.*values":                {"*values": `3, 4`},
+	"tls.host":                   {"host": "two", "sites": `{"a.example": far.endpoint(80)}`},
+	"backup.host":                {"host": "two", "of": "[far]"},
+	"backup.of":                  {"of": `[dataset(store, dump = ["true"])]`},
+	"dataset.service":            {"service": "site"},
+	"hetzner.image":              {"image": `"debian-13"`},
 	"template.path":              {"path": `"templates/site.conf"`},
 	"template.vars":              {"vars": `{"address": web.ipv4}`},
 	"param.type":                 {"type": `"int"`, "default": "7"},
@@ -249,6 +267,9 @@ func evaluate(t *testing.T, root, text string) string {
 environment(id = "test-1")
 two = vm(name = "two", provider = simulated("machines/two"))
 compose_service(name = "database", host = web, image = "a:1", healthcheck = healthcheck(["true"]))
+store = compose_service(name = "store", host = web, image = "a:1", healthcheck = healthcheck(["true"]), data = {"/data": "store"})
+site = compose_service(name = "site", host = web, image = "a:1", healthcheck = healthcheck(["true"]), data = {"/data": "site"})
+far = compose_service(name = "far", host = two, image = "a:1", healthcheck = healthcheck(["true"]), data = {"/data": "far"})
 `
 	if strings.HasPrefix(text, "environment(") {
 		rest = ""

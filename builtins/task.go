@@ -25,6 +25,7 @@ func task() Builtin {
 			{Name: "inputs", to: listOf[environments.Input](input()), preset: empty, Example: `glob(["pages/*.md"]) + [other]`, Doc: "Files of the project and tasks, whose outputs are meant."},
 			{Name: "outputs", to: listOf[string](relative()), preset: empty, Example: `["build/pages"]`, Doc: "Files or directories that it makes."},
 			{Name: "env", to: dictOf[environments.Value](variable(), scalar()), preset: starlark.NewDict(0), Example: `{"MODE": "release"}`, Doc: "Environment variables beside PATH and HOME."},
+			{Name: "stdin", to: optional(value()), preset: starlark.None, Example: `"yes\n"`, Doc: "What every command reads from standard input, may be secret; None is nothing."},
 			{Name: "tools", to: listOf[string](filled()), preset: empty, Example: `["python3"]`, Doc: "Programs it needs, by name; they are looked for first."},
 			{Name: "after", to: listOf[string](nodeID()), preset: empty, Example: `[seed]`, Doc: "Resources and tasks that come before it."},
 			{Name: "host", to: optional(host()), preset: starlark.None, Example: "web", Doc: "The machine it runs on; None is the operator's computer."},
@@ -51,6 +52,9 @@ func makeTask(c *call) starlark.Value {
 		Env: named(get[[]keyed[environments.Value]](c, "env")), Tools: get[[]string](c, "tools"),
 		After: get[[]string](c, "after"), Host: get[string](c, "host"),
 		Cache: get[bool](c, "cache"), Timeout: get[int64](c, "timeout"),
+	}
+	if stdin := get[environments.Value](c, "stdin"); stdin.Kind != "" {
+		t.Stdin = &stdin
 	}
 	if !c.claimTarget(t.Name, "task", "group") {
 		return nil

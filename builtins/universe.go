@@ -134,7 +134,7 @@ func truths(thread *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, k
 // Later reports whether a name is kept for a built-in of a later version.
 func Later(name string) bool {
 	switch name {
-	case "rotation", "backup", "tls", "hetzner", "terraform", "letsencrypt":
+	case "terraform":
 		return true
 	}
 	return false

@@ -16,8 +16,8 @@ func vm() Builtin {
 		kind:    "vm",
 		Parameters: []Parameter{
 			{Name: "name", to: name(), Example: `"web"`, Doc: "Unique among the machines of the environment."},
-			{Name: "provider", to: payload[environments.Provider]("qemu(…), existing(…) or simulated(…)"), Example: `existing(address = "203.0.113.7", user = "admin")`,
-				Doc: "Where the machine comes from: qemu(…), existing(…) or simulated(…)."},
+			{Name: "provider", to: payload[environments.Provider]("qemu(…), existing(…), hetzner(…) or simulated(…)"), Example: `existing(address = "203.0.113.7", user = "admin")`,
+				Doc: "Where the machine comes from: qemu(…), existing(…), hetzner(…) or simulated(…)."},
 			{Name: "user", to: login(), preset: starlark.String("torrust"), Example: `"admin"`,
 				Doc: "Login over ssh; made where it is missing. With existing(…) its user is meant."},
 			{Name: "ssh_port", to: port(), preset: starlark.MakeInt(22), Example: "2222",
@@ -72,17 +72,19 @@ func makeVM(c *call) starlark.Value {
 		return nil
 	}
 	c.Environment.Hosts = append(c.Environment.Hosts, h)
-	return c.machine(h.Name)
+	return c.machine(h.Name, h.Provider.Architecture())
 }
 
-// machine returns the handle of the machine called name.
-func (c *call) machine(name string) *Handle {
+// machine returns the handle of the machine called name; architecture is ""
+// where it is not known yet.
+func (c *call) machine(name, architecture string) *Handle {
 	node := "vm:" + name
 	return &Handle{kind: "vm", name: name, node: node, attributes: []attribute{
 		{"name", starlark.String(name)},
 		{"ipv4", c.ref(node, "ipv4")},
 		{"ipv6", c.ref(node, "ipv6")},
 		{"port", c.portMethod(node)},
+		{"architecture", starlark.String(architecture)},
 	}}
 }
 

@@ -15,9 +15,14 @@ func volume() Builtin {
 			{Name: "name", to: name(), Example: `"database"`, Doc: "Its name on the machine; services that name the same share it."},
 			{Name: "owner", to: orEmpty(numericOwner()), preset: starlark.String(""), Example: `"999:999"`, Doc: "Numeric user or user:group, set once; empty is root."},
 			{Name: "mode", to: orEmpty(fileMode()), preset: starlark.String(""), Example: `"0700"`, Doc: "Four octal digits, set once; empty is 0755."},
+			{Name: "disk", to: choice("data", "system"), preset: starlark.String("data"), Example: `"system"`, Doc: "Where it lies in a machine that has a disk for data: there, or on that of the system, which is for what has to be known when the other is away."},
 		},
 		make: func(c *call) starlark.Value {
-			return valueHandle("volume", environments.DataMount{Name: get[string](c, "name"), Owner: get[string](c, "owner"), Mode: get[string](c, "mode")})
+			m := environments.DataMount{Name: get[string](c, "name"), Owner: get[string](c, "owner"), Mode: get[string](c, "mode")}
+			if disk := get[string](c, "disk"); disk != "data" {
+				m.Disk = disk
+			}
+			return valueHandle("volume", m)
 		},
 	}
 }

@@ -77,6 +77,10 @@ func (t *Task) bind(given map[string]string) {
 	for i := range t.Env {
 		t.Env[i].Value = t.Env[i].Value.bind(values)
 	}
+	if t.Stdin != nil {
+		stdin := t.Stdin.bind(values)
+		t.Stdin = &stdin
+	}
 }
 
 // bind returns v with literals in the places of arguments.

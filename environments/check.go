@@ -23,6 +23,7 @@ func (e *Environment) Check(broken []string, suggest func(word string, names []s
 	c.collect()
 	c.references()
 	c.arguments()
+	c.rotations()
 	c.cycles()
 	for _, h := range e.Hosts {
 		c.ports(h)
@@ -47,7 +48,7 @@ type checker struct {
 // subjects are what messages call the kinds of nodes.
 var subjects = map[string]string{
 	"vm": "vm", "service": "compose_service", "file": "config_file", "firewall": "firewall", "probe": "probe", "task": "task",
-	"group": "group",
+	"group": "group", "backup": "backup",
 }
 
 // subject returns a node as messages call it: `vm "web"`.
@@ -56,9 +57,18 @@ func subject(node string) string {
 	return fmt.Sprintf("%s %q", subjects[kind], name)
 }
 
+// subject is that of a node, in the words of its declaration: the service that
+// a tls() runs as is that tls().
+func (c *checker) subject(node string) string {
+	if name, ok := strings.CutPrefix(node, "service:"); ok && slices.ContainsFunc(c.e.TLS, func(t TLS) bool { return t.Name == name }) {
+		return fmt.Sprintf("tls %q", name)
+	}
+	return subject(node)
+}
+
 func (c *checker) problem(node, message, hint string) {
 	d := c.at(node)
-	c.problems = append(c.problems, Problem{Position: d.Position, Calls: d.Calls, Message: subject(node) + ": " + message, Hint: hint})
+	c.problems = append(c.problems, Problem{Position: d.Position, Calls: d.Calls, Message: c.subject(node) + ": " + message, Hint: hint})
 }
 
 func (c *checker) node(kind string, d Declared, targets ...string) {
@@ -122,6 +132,9 @@ func (c *checker) collect() {
 	for _, g := range c.e.Groups {
 		c.node("group", g.Declared, g.Of...)
 	}
+	for _, b := range c.e.Backups {
+		c.node("backup", b.Declared, b.Needs()...)
+	}
 }
 
 func taskTargets(t *Task) []string {
@@ -142,7 +155,7 @@ func taskTargets(t *Task) []string {
 	for i := range t.Env {
 		targets = appendRefs(targets, &t.Env[i].Value)
 	}
-	return targets
+	return appendRefs(targets, t.Stdin)
 }
 
 func values(named []NamedValue) []Value {
@@ -243,7 +256,7 @@ func (c *checker) ports(h Host) {
 			case all[i].by == s.Name:
 				c.problem("service:"+s.Name, fmt.Sprintf("port %d/%s is published twice", p.Port, p.Proto), "")
 			default:
-				c.problem("service:"+s.Name, fmt.Sprintf("port %d/%s of vm %q is taken by %s", p.Port, p.Proto, h.Name, subject("service:"+all[i].by)),
+				c.problem("service:"+s.Name, fmt.Sprintf("port %d/%s of vm %q is taken by %s", p.Port, p.Proto, h.Name, c.subject("service:"+all[i].by)),
 					"it was declared first at "+c.at("service:"+all[i].by).Position.String())
 			}
 			all = append(all, taken{p, s.Name})

@@ -181,7 +181,7 @@ func (e *Environment) values() iter.Seq[Value] {
 			}
 		}
 		for _, t := range e.Tasks {
-			for _, v := range slices.Concat(append(t.Run, values(t.Env))...) {
+			for v := range t.values() {
 				if !yield(v) {
 					return
 				}

@@ -28,8 +28,12 @@ type Environment struct {
 	Probes    []Probe    `json:"probes,omitempty"`
 	Tasks     []Task     `json:"tasks,omitempty"`
 	Groups    []Group    `json:"groups,omitempty"`
+	TLS       []TLS      `json:"tls,omitempty"` // each with a service of its name among Services
+	Backups   []Backup   `json:"backups,omitempty"`
 	Renames   []Rename   `json:"renames,omitempty"`
 	Secrets   []Secret   `json:"secrets,omitempty"`
+	Demands   []Demand   `json:"demands,omitempty"`
+	Rotations []Rotation `json:"rotations,omitempty"`
 	Params    []Param    `json:"params,omitempty"`
 	Warnings  []Problem  `json:"warnings,omitempty"`
 	Reads     []Read     `json:"reads,omitempty"`
@@ -76,17 +80,6 @@ type Declared struct {
 	Name     string     `json:"name"`
 	Position Position   `json:"position"`
 	Calls    []Position `json:"calls,omitempty"` // callers, innermost first
-}
-
-// A Secret names a value that is read when it is needed and never stored in
-// an Environment. Exactly one source is set; with none it is the environment
-// variable that bears its name.
-type Secret struct {
-	Declared
-	Env      string   `json:"env,omitempty"`     // environment variable; "" = Name
-	Command  []string `json:"command,omitempty"` // argv whose output is the value
-	Generate bool     `json:"generate,omitempty"`
-	Length   int      `json:"length,omitempty"` // characters of a generated value
 }
 
 // A Param is a value that the command line or the parameter file may set.

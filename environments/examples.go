@@ -5,7 +5,7 @@ import (
 	"io/fs"
 )
 
-//go:embed demo.star existing.star
+//go:embed demo.star existing.star hello.star
 var examples embed.FS
 
 // Examples returns the environment files that ship with the program, at the

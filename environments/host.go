@@ -1,5 +1,7 @@
 package environments
 
+import "strings"
+
 // A Host is a machine of the environment, declared by vm(); its node is
 // "vm:NAME".
 type Host struct {
@@ -18,10 +20,11 @@ type Provider struct {
 	QEMU      *QEMU      `json:"qemu,omitempty"`
 	Existing  *Existing  `json:"existing,omitempty"`
 	Simulated *Simulated `json:"simulated,omitempty"`
+	Hetzner   *Hetzner   `json:"hetzner,omitempty"`
 }
 
-// Kind returns the name of the built-in that made p: qemu, existing or
-// simulated; "" for the zero Provider.
+// Kind returns the name of the built-in that made p: qemu, existing,
+// simulated or hetzner; "" for the zero Provider.
 func (p Provider) Kind() string {
 	switch {
 	case p.QEMU != nil:
@@ -30,6 +33,8 @@ func (p Provider) Kind() string {
 		return "existing"
 	case p.Simulated != nil:
 		return "simulated"
+	case p.Hetzner != nil:
+		return "hetzner"
 	default:
 		return ""
 	}
@@ -37,7 +42,20 @@ func (p Provider) Kind() string {
 
 // Local reports whether the machine lives on the operator's own computer, so
 // that an environment id may be derived from the project.
-func (p Provider) Local() bool { return p.Existing == nil && p.Kind() != "" }
+func (p Provider) Local() bool { return p.QEMU != nil || p.Simulated != nil }
+
+// Architecture returns that of the machine as images of containers call it,
+// amd64 or arm64; "" where only the machine itself knows.
+func (p Provider) Architecture() string {
+	switch {
+	case p.Hetzner == nil:
+		return ""
+	case strings.HasPrefix(p.Hetzner.ServerType, "cax"): // https://docs.hetzner.cloud: the Ampere series
+		return "arm64"
+	default:
+		return "amd64"
+	}
+}
 
 // QEMU is a virtual machine on the operator's computer.
 type QEMU struct {
@@ -71,4 +89,12 @@ type Existing struct {
 type Simulated struct {
 	Directory string `json:"directory"` // relative to the project root
 	Latency   int64  `json:"latency"`   // nanoseconds per batch
+}
+
+// Hetzner is a server of Hetzner Cloud.
+type Hetzner struct {
+	ServerType string `json:"serverType"` // "cpx22"
+	Location   string `json:"location"`   // "fsn1"
+	Image      string `json:"image"`      // name or number of an image
+	Token      Value  `json:"token"`      // of the project at the cloud; a secret
 }

@@ -79,7 +79,8 @@ func taskFields(t Task) []field {
 			inputs = append(inputs, "task:"+in.Task)
 		}
 	}
-	return []field{{"after", t.After}, {"inputs", inputs}, {"run", refsOf(slices.Concat(t.Run...))}, {"env", refsOf(values(t.Env))}}
+	return []field{{"after", t.After}, {"inputs", inputs}, {"run", refsOf(slices.Concat(t.Run...))}, {"env", refsOf(values(t.Env))},
+		{"stdin", appendRefs(nil, t.Stdin)}}
 }
 
 // refsOf returns the nodes that values refer to.

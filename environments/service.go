@@ -56,8 +56,9 @@ type Mount struct {
 // A DataMount is a directory that outlives the container: a name on the host,
 // shared by every service that names it.
 type DataMount struct {
-	Path  string `json:"path"` // in the container
-	Name  string `json:"name"` // under the stack's data directory
+	Path  string `json:"path"`           // in the container
+	Name  string `json:"name"`           // under the stack's data directory
+	Disk  string `json:"disk,omitempty"` // "" = where data is; "system" = that of the system, in a machine with a disk for data
 	Owner string `json:"owner,omitempty"`
 	Mode  string `json:"mode,omitempty"`
 }

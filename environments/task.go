@@ -1,6 +1,7 @@
 package environments
 
 import (
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,11 +21,33 @@ type Task struct {
 	Inputs  []Input      `json:"inputs,omitempty"`
 	Outputs []string     `json:"outputs,omitempty"`
 	Env     []NamedValue `json:"env,omitempty"`
+	Stdin   *Value       `json:"stdin,omitempty"` // what every command reads; nil = nothing
 	Tools   []string     `json:"tools,omitempty"`
 	After   []string     `json:"after,omitempty"` // node ids
 	Host    string       `json:"host,omitempty"`  // "" = the operator's computer
 	Cache   bool         `json:"cache"`
 	Timeout int64        `json:"timeout"` // nanoseconds
+}
+
+// values yields what the task hands to its commands.
+func (t Task) values() iter.Seq[Value] {
+	return func(yield func(Value) bool) {
+		for _, argv := range t.Run {
+			for _, v := range argv {
+				if !yield(v) {
+					return
+				}
+			}
+		}
+		for _, e := range t.Env {
+			if !yield(e.Value) {
+				return
+			}
+		}
+		if t.Stdin != nil {
+			yield(*t.Stdin)
+		}
+	}
 }
 
 // Needs returns the node ids that the task comes after, each once, in the order

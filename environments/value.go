@@ -13,7 +13,7 @@ type Kind string
 const (
 	Literal  Kind = "literal"  // Text
 	Ref      Kind = "ref"      // Node, Attribute
-	Hidden   Kind = "secret"   // Name of a Secret
+	Hidden   Kind = "secret"   // Name of a Secret, Attribute which of its values
 	Argument Kind = "arg"      // Name of a task's argument
 	Concat   Kind = "concat"   // Parts, joined
 	Encode   Kind = "encode"   // Data, as Format
@@ -28,7 +28,7 @@ type Value struct {
 	Kind      Kind     `json:"kind,omitempty"`
 	Text      string   `json:"text,omitempty"`
 	Node      string   `json:"node,omitempty"`      // "vm:web"
-	Attribute string   `json:"attribute,omitempty"` // "ipv4"
+	Attribute string   `json:"attribute,omitempty"` // "ipv4"; of a secret Current, Outgoing or Incoming
 	Name      string   `json:"name,omitempty"`
 	Parts     []Value  `json:"parts,omitempty"`
 	Format    string   `json:"format,omitempty"` // json, toml or yaml
@@ -117,12 +117,21 @@ func (v Value) String() string {
 	return s
 }
 
+// SecretID names the value that a Hidden leaf stands for: NAME, or NAME.old or
+// NAME.new, which only differ from it while the secret is being rotated.
+func (v Value) SecretID() string {
+	if v.Attribute == Current {
+		return v.Name
+	}
+	return v.Name + "." + v.Attribute
+}
+
 func (v Value) describe() string {
 	switch v.Kind {
 	case Ref:
 		return "(" + v.Node + " " + v.Attribute + ")"
 	case Hidden:
-		return "(secret " + v.Name + ")"
+		return "(secret " + v.SecretID() + ")"
 	default:
 		return "(argument " + v.Name + ")"
 	}

@@ -63,6 +63,7 @@ type Change struct {
 	Fields   []FieldChange `json:"fields,omitempty"`
 	Files    []FileChange  `json:"files,omitempty"`
 	Restarts []string      `json:"restarts,omitempty"` // services that restart
+	Reloads  []string      `json:"reloads,omitempty"`  // services that read their files again and go on running
 	Downtime string        `json:"downtime,omitempty"` // what users notice, "" = nothing
 
 	// Owned is put in the manifest before Operations are carried out; nil
@@ -89,6 +90,7 @@ type Resource interface {
 	// Diff compares what was declared with facts. Facts without an entry
 	// are a machine that has nothing yet. An *Unknown error means that the
 	// answer depends on something that is known only later; the change then
-	// has ActCreate where it is known at least that nothing is there.
+	// has ActCreate where it is known at least that nothing is there, and else
+	// says what may restart or reload.
 	Diff(s *Scope, facts hosts.Facts) (Change, error)
 }

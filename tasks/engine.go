@@ -32,10 +32,10 @@ import (
 
 // Secrets answers for the values that no file of the project holds in clear.
 type Secrets interface {
-	// Value returns the value of the secret called name. One that would
-	// have to be generated is an *Unknown unless create is set; then it is
-	// stored before it is returned.
-	Value(ctx context.Context, name string, create bool) (string, error)
+	// Value returns the value that an environments.Value.SecretID names. One
+	// that would have to be generated is an *Unknown unless create is set;
+	// then it is stored before it is returned.
+	Value(ctx context.Context, id string, create bool) (string, error)
 	// MAC returns a keyed digest of data. Without create, a key that does
 	// not exist yet is an *Unknown.
 	MAC(data []byte, create bool) (string, error)

@@ -86,8 +86,8 @@ func (r *run) nothing() {
 	}
 }
 
-// settle lets the engine know what was learned about tasks, closes what an
-// earlier run left half-done and this one found as declared, and waits until
+// settle lets the engine know what was learned, for its next plan, closes what
+// an earlier run left half-done and this one found as declared, and waits until
 // what was written is on disk.
 func (r *run) settle(something bool) {
 	if r.engine.Records.tasks == nil {
@@ -105,6 +105,9 @@ func (r *run) settle(something bool) {
 		if s.Act == ActNone && r.engine.Records.Pending[s.Node] && r.steps[s.Node] == nil {
 			frames = append(frames, frame{Kind: frameOutcome, Nodes: []string{s.Node}, OK: true, At: now()})
 		}
+	}
+	for _, f := range frames {
+		r.engine.Records.add(f)
 	}
 	var err error
 	if len(frames) > 0 {
@@ -137,7 +140,7 @@ type run struct {
 	local    readyHeap           // ready actions and machines
 	occupied int                 // actions and machines that are worked on
 	records  map[string]bool     // whose outcome is written already
-	learned  []frame             // about tasks, for the engine's next plan
+	learned  []frame             // for the engine's next plan
 	running  int
 	summary  Summary
 	first    error
@@ -286,11 +289,13 @@ func (r *run) record(s *Step, took time.Duration, err error) {
 		write = r.engine.Journal.append
 	}
 	f := frame{Kind: frameOutcome, Nodes: []string{s.Node}, OK: err == nil, Took: took, At: now()}
-	if err != nil && s.local() {
-		r.lock.Lock()
+	r.lock.Lock()
+	if err == nil {
+		r.learned = append(r.learned, f)
+	} else if s.local() {
 		r.learned = append(r.learned, frame{Kind: frameIntent, Nodes: f.Nodes}) // it is not done
-		r.lock.Unlock()
 	}
+	r.lock.Unlock()
 	werr := write(f)
 	if werr != nil {
 		r.lock.Lock()

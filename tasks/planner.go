@@ -184,7 +184,10 @@ func (p *planner) change(scope *Scope, n *Node) (Change, error) {
 	if s.State == StateAbsent || c.Act == ActCreate {
 		return Change{Act: ActCreate, Reason: unknown.Error()}, nil
 	}
-	return Change{Act: ActUpdate, Reason: "may change: " + unknown.Error()}, nil
+	return Change{
+		Act: ActUpdate, Reason: "may change: " + unknown.Error(),
+		Restarts: c.Restarts, Reloads: c.Reloads, Downtime: c.Downtime,
+	}, nil
 }
 
 func machineChange(s Status) Change {

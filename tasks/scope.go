@@ -19,9 +19,9 @@ func (u *Unknown) Error() string { return fmt.Sprintf("%s is known %s", u.What, 
 type Scope struct {
 	// Outputs returns what a node answers, false while that is not known.
 	Outputs func(node, attribute string) (string, bool)
-	// Secret returns a secret's value; an *Unknown for one that is not
-	// generated yet.
-	Secret func(name string) (string, error)
+	// Secret returns the value that a SecretID names; an *Unknown for one
+	// that is not generated yet.
+	Secret func(id string) (string, error)
 	// MAC returns a keyed digest of data under a key that only the
 	// environment's age file holds: fit to be stored where others read.
 	MAC func(data []byte) (string, error)
@@ -39,7 +39,7 @@ func (s *Scope) Lookup(leaf environments.Value) (string, error) {
 		}
 		return "", &Unknown{What: leaf.Node + " " + leaf.Attribute, When: "after " + leaf.Node}
 	case environments.Hidden:
-		return s.Secret(leaf.Name)
+		return s.Secret(leaf.SecretID())
 	default: // an argument; those of a task are in their places, see environments.Bind
 		return "", fmt.Errorf("argument %q has no value", leaf.Name)
 	}

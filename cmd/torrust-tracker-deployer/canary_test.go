@@ -26,7 +26,9 @@ const canaryStar = `load("@torrust//tracker.star", "tracker")
 environment(id = "sim-1")
 given = secret("GIVEN")
 made = secret("MADE", generate = True)
-both = {"given": given, "made": made}
+asked = secret("ASKED", command = ["cat", "asked"])
+kept = secret("KEPT")
+both = {"given": given, "made": made, "asked": asked, "kept": kept}
 web = vm(name = "web", provider = simulated(dir = "machines/web"))
 trk = tracker(name = "tracker", host = web, admin_token = given, tokens = {"made": made})
 compose_service(name = "hello", host = web, image = "hello:1", healthcheck = healthcheck(["true"]),
@@ -36,11 +38,14 @@ compose_service(name = "hello", host = web, image = "hello:1", healthcheck = hea
         "/etc/hello.yaml": mount(yaml.encode(both), mode = "0600"),
     })
 config_file(name = "conf", host = web, path = "/etc/conf", mode = "0600",
-    content = fmt("# conf\n{} {}\nhttp://u:{}@h/?t={}\n", given, made, urlquote(given), urlquote(made)))
+    content = fmt("# conf\n{} {} {} {}\nhttp://u:{}@h/?t={}\n", given, made, asked, kept, urlquote(given), urlquote(made)))
 speak = ["sh", "-c", "printf '%s\\n' \"$GIVEN\" \"$MADE\"; for x in '' a ab; do printf '%s%s' \"$x\" \"$GIVEN\" | base64 -w0; echo; done"]
 task(name = "speak", env = {"GIVEN": given, "MADE": made}, run = speak)
 task(name = "break", env = {"GIVEN": given, "MADE": made}, run = [speak, ["sh", "-c", "echo \"$GIVEN\" >&2; exit 3"]])
-task(name = "notify", host = web, env = {"GIVEN": given}, run = ["notify"])
+task(name = "feed", stdin = given + "\n" + asked + "\n" + kept + "\n", run = ["sh", "-c", "cat; cat >&2"])
+notify = task(name = "notify", host = web, env = {"GIVEN": given}, stdin = asked + kept, run = ["notify"])
+rotation(name = "given", secret = given, apply = notify, verify = notify, finish = notify)
+checked(kept, never = "[0-9]+", reason = "it would be a number")
 `
 
 // holders are the files of the machine that are meant to hold secrets.
@@ -63,7 +68,9 @@ func TestNoSecretGetsOut(t *testing.T) {
 	first, second := canary.Canary{Name: "the first GIVEN", Value: canary.Value("one")}, canary.Canary{Name: "the second GIVEN", Value: canary.Value("two")}
 	s := newSite(t, map[string]string{"sim.star": canaryStar})
 	s.env = []string{"GIVEN=" + first.Value}
-	search := &searcher{site: s, canaries: []canary.Canary{first, second}}
+	asked, kept := canary.Canary{Name: "ASKED", Value: canary.Value("asked")}, canary.Canary{Name: "KEPT", Value: canary.Value("kept")}
+	search := &searcher{site: s, canaries: []canary.Canary{first, second, asked, kept}}
+	s.provide(asked.Value, kept.Value)
 
 	search.everyWay(3, "plan", "sim", "--exit-code")
 	search.afresh([]string{"web"}, 0, "deploy", "sim")
@@ -74,6 +81,9 @@ func TestNoSecretGetsOut(t *testing.T) {
 	for _, looking := range []string{"status", "show", "graph", "list", "validate"} {
 		search.everyWay(0, looking, "sim")
 	}
+	search.everyWay(0, "feed", "sim")
+	search.everyWay(0, "secrets", "list", "sim")
+	search.everyWay(0, "secrets", "recipients", "sim")
 	search.trees(first, holders...)
 
 	// The machine's own words.
@@ -116,6 +126,16 @@ func TestNoSecretGetsOut(t *testing.T) {
 	search.trees(second, strings.Split(strings.ReplaceAll(strings.Join(holders, " "), "releases/1", "releases/2"), " ")...)
 	search.everyWay(0, "destroy", "sim", "--yes")
 	search.trees(second)
+}
+
+// provide gives the two secrets a value that no environment variable has: what
+// a command prints, and what `secrets set` keeps.
+func (s *site) provide(asked, kept string) {
+	s.t.Helper()
+	s.write("project/asked", asked+"\n")
+	if err := opened(s.t, s).Keep(s.t.Context(), map[string]string{"KEPT": kept}, true); err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 // unmasked are the encodings that are not taken out of what a machine says:
@@ -197,6 +217,7 @@ func (w *searcher) trees(present canary.Canary, files ...string) {
 	if err != nil {
 		w.site.t.Fatal(err)
 	}
+	delete(found, "project/asked") // where a command has it from
 	for _, file := range files {
 		file = "project/machines/web/" + file
 		if !slices.ContainsFunc(found[file], func(h canary.Hit) bool { return h.Canary == present.Name }) {
@@ -218,11 +239,13 @@ func (w *searcher) trees(present canary.Canary, files ...string) {
 func TestNoSecretIsAnArgument(t *testing.T) {
 	t.Parallel()
 	given := canary.Canary{Name: "GIVEN", Value: canary.Value("one")}
+	asked, kept := canary.Canary{Name: "ASKED", Value: canary.Value("asked")}, canary.Canary{Name: "KEPT", Value: canary.Value("kept")}
 	s := newSite(t, map[string]string{"sim.star": canaryStar, "planted.star": plantedStar(given.Value)})
 	s.env = []string{"GIVEN=" + given.Value}
-	for _, args := range [][]string{{"deploy", "sim", "-vvv"}, {"speak", "notify", "sim"}, {"destroy", "sim", "--yes"}} {
+	s.provide(asked.Value, kept.Value)
+	for _, args := range [][]string{{"deploy", "sim", "-vvv"}, {"speak", "feed", "notify", "sim"}, {"secrets", "list", "sim"}, {"destroy", "sim", "--yes"}} {
 		trace := execs(t, s, args...)
-		for _, hit := range canary.Search(trace, given) {
+		for _, hit := range canary.Search(trace, given, asked, kept) {
 			t.Errorf("%v: an argument holds %s: %q", args, hit, trace[max(0, hit.At-200):])
 		}
 	}

@@ -89,11 +89,20 @@ func isUsage(err error) bool {
 	if _, ok := errors.AsType[*tasks.UnknownTargetError](err); ok {
 		return true
 	}
-	if _, ok := errors.AsType[*vault.MissingError](err); ok {
-		return true
-	}
-	_, ok := errors.AsType[*vault.KeyError](err)
-	return ok
+	return isUnusable(err)
+}
+
+// isUnusable reports whether err is a secret, or a key for secrets, with which
+// nothing can be begun.
+func isUnusable(err error) bool {
+	_, missing := errors.AsType[*vault.MissingError](err)
+	_, silent := errors.AsType[*vault.CommandError](err)
+	_, retired := errors.AsType[*vault.RetiredError](err)
+	_, rotating := errors.AsType[*vault.RotatingError](err)
+	_, locked := errors.AsType[*vault.KeyError](err)
+	_, recipient := errors.AsType[*vault.RecipientError](err)
+	_, kept := errors.AsType[*vault.KeptError](err)
+	return kept || missing || silent || retired || rotating || locked || recipient || errors.Is(err, vault.ErrSame)
 }
 
 // report prints err for people, or as the last object of a JSON stream.

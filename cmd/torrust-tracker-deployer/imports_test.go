@@ -39,12 +39,16 @@ var allowed = map[string]rule{
 
 	"starlark/layout":    {ours: "environments starlark/eval", third: "go.starlark.net/ github.com/bazelbuild/buildtools/build"},
 	"starlark/lint":      {ours: "builtins environments starlark/eval", third: "go.starlark.net/"},
+	"starlark/migrate":   {ours: "builtins environments starlark/eval starlark/layout", third: "go.starlark.net/"},
 	"starlark/reference": {ours: "builtins starlark/eval", third: "go.starlark.net/"},
 
 	"tasks":        {ours: "environments tasks/cache tasks/hosts", third: "golang.org/x/sync/ golang.org/x/sys/unix", effects: "os"},
 	"tasks/cache":  {third: "golang.org/x/sys/unix", effects: "os"},
 	"tasks/memo":   {ours: "tasks/cache", effects: "os"},
 	"tasks/deploy": {ours: "environments tasks tasks/cache tasks/hosts templates", third: "github.com/aymanbagabas/go-udiff go.yaml.in/yaml/v3"},
+	"tasks/composefile": {
+		third: "github.com/compose-spec/compose-go/v2/ github.com/distribution/reference go.yaml.in/yaml/v3",
+	},
 	"tasks/probes": {ours: "environments tasks tasks/hosts", effects: "net net/http os syscall"},
 
 	"tasks/diagram":  {ours: "environments tasks"},
@@ -53,7 +57,7 @@ var allowed = map[string]rule{
 	"tasks/hosts":             {effects: "net"}, // the type of a connection
 	"tasks/hosts/conformance": {ours: "tasks/hosts"},
 	"tasks/hosts/remote":      {ours: "tasks/hosts", third: "golang.org/x/crypto/ssh", effects: "net os os/user syscall"},
-	"tasks/hosts/simulated":   {ours: "tasks/hosts", third: "go.yaml.in/yaml/v3", effects: "net os syscall"},
+	"tasks/hosts/simulated":   {ours: "tasks/hosts", third: "go.yaml.in/yaml/v3", effects: "net os os/exec syscall"},
 
 	"tasks/providers/existing": {ours: "environments tasks", effects: "net"},
 	"tasks/providers/qemu": {
@@ -67,8 +71,8 @@ var allowed = map[string]rule{
 	"tasks/vault/durable": {third: "golang.org/x/sys/unix", effects: "os"},
 
 	"cmd/torrust-tracker-deployer": {
-		ours: "builtins environments starlark/eval starlark/layout starlark/lint starlark/reference tasks tasks/deploy tasks/diagram tasks/hosts tasks/hosts/remote tasks/hosts/simulated" +
-			" internal/check tasks/cache tasks/memo tasks/probes tasks/providers/existing tasks/providers/qemu tasks/providers/simulated tasks/vault tasks/vault/durable tasks/watching",
+		ours: "builtins environments starlark/eval starlark/layout starlark/lint starlark/migrate starlark/reference tasks tasks/deploy tasks/diagram tasks/hosts tasks/hosts/remote tasks/hosts/simulated" +
+			" internal/check tasks/cache tasks/composefile tasks/memo tasks/probes tasks/providers/existing tasks/providers/qemu tasks/providers/simulated tasks/vault tasks/vault/durable tasks/watching",
 		third: "github.com/spf13/cobra github.com/sirupsen/logrus github.com/charmbracelet/x/ansi github.com/aymanbagabas/go-udiff" +
 			" golang.org/x/crypto/ssh golang.org/x/term",
 		effects: "net os os/exec os/signal syscall",
@@ -79,8 +83,14 @@ var allowed = map[string]rule{
 		third:   "github.com/google/go-containerregistry/ golang.org/x/crypto/ssh golang.org/x/sync/ golang.org/x/sys/unix",
 		effects: "net net/http os os/exec syscall",
 	},
-	"internal/adversary": {effects: "os os/exec syscall"},
-	"internal/canary":    {effects: "os"},
+	"internal/lab/grafana13":     {third: "go.yaml.in/yaml/v3", effects: "net net/http os os/signal syscall"},
+	"internal/lab/trackerconfig": {third: "github.com/pelletier/go-toml/v2 github.com/santhosh-tekuri/jsonschema/v6"},
+	"internal/lab/tracker3": {
+		ours: "internal/lab/trackerconfig", third: "github.com/go-sql-driver/mysql github.com/pelletier/go-toml/v2", effects: "net net/http",
+	},
+	"internal/lab/tracker3/standin": {ours: "internal/lab/tracker3", effects: "net/http os os/exec os/signal syscall"},
+	"internal/adversary":            {effects: "os os/exec syscall"},
+	"internal/canary":               {effects: "os"},
 	"internal/check": {
 		ours:    "environments starlark/eval tasks/hosts/simulated tasks/vault/durable",
 		third:   "github.com/aymanbagabas/go-udiff github.com/rogpeppe/go-internal/",

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -20,11 +21,11 @@ func (d *deployment) files() (*cache.Tree, error) {
 }
 
 // runLocally runs an argv of a user's task in the project's root, with PATH,
-// HOME and what the task declares as its whole environment, and nothing to
+// HOME and what the task declares as its whole environment, and with input to
 // read. The command has a process group of its own: an interrupt of the
 // terminal is for this program to handle, and whatever the command started is
 // ended with it when ctx ends.
-func (d *deployment) runLocally(ctx context.Context, argv, env []string, output io.Writer) error {
+func (d *deployment) runLocally(ctx context.Context, argv, env []string, input []byte, output io.Writer) error {
 	program, err := d.engine.Files.Tool(argv[0])
 	if err != nil {
 		return err
@@ -33,6 +34,9 @@ func (d *deployment) runLocally(ctx context.Context, argv, env []string, output 
 	cmd.Path, cmd.Args, cmd.Dir, cmd.Err = program, argv, d.root, nil // a path is meant from the root
 	cmd.Env = append(d.inherited(), env...)
 	cmd.Stdout, cmd.Stderr = output, output
+	if len(input) > 0 {
+		cmd.Stdin = bytes.NewReader(input)
+	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = grace

@@ -16,6 +16,15 @@ func (p *program) ageKey() string {
 	return filepath.Join(p.base("XDG_CONFIG_HOME", ".config"), programName, "age.key")
 }
 
+// identities are the key files that the command line names.
+func (p *program) identities() []string {
+	var list []string
+	for _, name := range p.identity {
+		list = append(list, filepath.Clean(p.path(name)))
+	}
+	return list
+}
+
 // stateDirectory holds the records of the environment with an id.
 func (p *program) stateDirectory(id string) string {
 	return filepath.Join(p.base("XDG_STATE_HOME", ".local/state"), programName, id)

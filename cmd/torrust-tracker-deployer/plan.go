@@ -45,7 +45,7 @@ graphviz (NAME.dot) or as NAME.json.`,
 				if err := show(plan, d); err != nil {
 					return err
 				}
-				return pendingCode(plan, pending)
+				return d.pendingCode(plan, pending)
 			})
 		},
 		ValidArgsFunction: p.completeTargets,
@@ -71,6 +71,12 @@ func (p *program) withPlan(ctx context.Context, w words, only bool, f func(*task
 	if err != nil {
 		return err
 	}
+	if err := d.callable(s); err != nil {
+		return err
+	}
+	if err := d.composed(ctx, s); err != nil {
+		return err
+	}
 	if err := d.secrets.present(ctx); err != nil {
 		return err
 	}
@@ -89,6 +95,9 @@ func (p *program) withPlan(ctx context.Context, w words, only bool, f func(*task
 	defer plan.Close()
 	m.screen.close()
 	p.cleanPlan(plan)
+	if err := d.mentionRotations(); err != nil {
+		return err
+	}
 	return f(plan, d)
 }
 
@@ -100,10 +109,15 @@ func (p *program) showPlan(plan *tasks.Plan) error {
 	return nil
 }
 
-// pendingCode is exit code 3 where it is asked for and there are changes.
-func pendingCode(plan *tasks.Plan, asked bool) error {
-	if asked && len(plan.Changes()) > 0 {
+// pendingCode is exit code 3 where it is asked for and there are changes, or a
+// rotation that is not over.
+func (d *deployment) pendingCode(plan *tasks.Plan, asked bool) error {
+	if !asked {
+		return nil
+	}
+	rotating, _, err := d.underWay()
+	if err == nil && len(plan.Changes())+len(rotating) > 0 {
 		return codeError(exitPending)
 	}
-	return nil
+	return err
 }

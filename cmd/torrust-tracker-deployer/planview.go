@@ -53,6 +53,9 @@ func (v planView) step(s tasks.Step) {
 	if len(s.Restarts) > 0 {
 		v.detail("restarts " + joined(s.Restarts))
 	}
+	if len(s.Reloads) > 0 {
+		v.detail("reloads " + joined(s.Reloads))
+	}
 	if s.Downtime != "" {
 		v.detail("downtime: " + s.Downtime)
 	}

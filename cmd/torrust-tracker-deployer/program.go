@@ -54,6 +54,7 @@ type globals struct {
 	verbose   int
 	logFile   string
 	logFormat string
+	identity  []string // more key files
 }
 
 // run is the program: it carries out args and returns the exit code.
@@ -135,6 +136,7 @@ func (p *program) globalFlags(c *cobra.Command) {
 	f.CountVarP(&p.verbose, "verbose", "v", "say more: -v what is as declared, -vv what begins, -vvv what is read")
 	f.StringVar(&p.logFile, "log-file", "", "append everything that happens to a `FILE`")
 	f.StringVar(&p.logFormat, "log-format", "human", "`FORMAT` of the log file: human or json")
+	f.StringArrayVar(&p.identity, "identity", nil, "open NAME.age also with the age or ssh private keys in a `FILE` (repeatable)")
 }
 
 // before checks the global flags and opens the log, ahead of every command.

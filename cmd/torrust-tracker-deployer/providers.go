@@ -25,6 +25,8 @@ func (d *deployment) provider(kind string) (tasks.Provider, error) {
 			Environment: d.env.ID, Root: d.root, Keys: d.vault, Ports: d.forwards,
 			DataHome: d.program.dataDirectory(), CacheHome: d.program.cacheDirectory(),
 		}), nil
+	case "hetzner":
+		return nil, usage("this version does not call Hetzner Cloud")
 	}
 	return nil, fmt.Errorf("machines of kind %q are not supported", kind)
 }

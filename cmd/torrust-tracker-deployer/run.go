@@ -62,7 +62,13 @@ func (p *program) runTargets(c *cobra.Command, targets, args []string, o *runOpt
 	if err != nil {
 		return err
 	}
+	if err := d.possible(selection); err != nil {
+		return err
+	}
 	if err := d.prunable(o.prune); err != nil {
+		return err
+	}
+	if err := d.composed(ctx, selection); err != nil {
 		return err
 	}
 	if err := d.secrets.present(ctx); err != nil {
@@ -73,6 +79,7 @@ func (p *program) runTargets(c *cobra.Command, targets, args []string, o *runOpt
 		return err
 	}
 	defer end()
+	d.noteComposed()
 	return d.run(ctx, selection, o)
 }
 
@@ -87,6 +94,11 @@ func (d *deployment) run(ctx context.Context, s tasks.Selection, o *runOptions) 
 	ctx, end := d.interruptible(ctx, m)
 	defer end()
 
+	if s.Full {
+		if err := d.applyRotations(ctx, m, o); err != nil {
+			return err
+		}
+	}
 	plan, err := d.engine.Plan(ctx, d.graph, s)
 	if err != nil {
 		return err
@@ -103,6 +115,11 @@ func (d *deployment) run(ctx context.Context, s tasks.Selection, o *runOptions) 
 	}
 	d.remember(plan)
 	plan.Close()
+	if s.Full {
+		if err := d.finishRotations(ctx, m, o); err != nil {
+			return err
+		}
+	}
 	if err := d.prune(ctx, m, o.prune); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/torrust/tracker-deployer/environments"
 	"github.com/torrust/tracker-deployer/tasks"
@@ -15,15 +16,18 @@ import (
 type secrets struct {
 	vault    *vault.Vault
 	declared []environments.Secret
+	demands  []environments.Demand
 }
 
-// Value returns a secret; one that is not generated yet is known later.
-func (s secrets) Value(ctx context.Context, name string, create bool) (string, error) {
+// Value returns a secret by its SecretID; one that is not generated yet is
+// known later.
+func (s secrets) Value(ctx context.Context, id string, create bool) (string, error) {
+	name, which, _ := strings.Cut(id, ".")
 	i := slices.IndexFunc(s.declared, func(d environments.Secret) bool { return d.Name == name })
 	if i < 0 {
 		return "", errors.New("secret " + name + " is not declared")
 	}
-	v, err := s.vault.Value(ctx, s.declared[i], create)
+	v, err := s.vault.Version(ctx, s.declared[i], which, create)
 	return v, later("secret "+name, err)
 }
 
@@ -51,28 +55,112 @@ func (s secrets) learn() {
 	}
 }
 
-// present checks, before anything is touched, that every secret which the
-// operator's environment has to provide is there and that those which were
-// generated can be read, and reports all that are not.
+// present checks, before anything is touched, that every secret is there but
+// for those that are going to be generated, and that all are as is demanded of
+// them, and reports all that are not.
 func (s secrets) present(ctx context.Context) error {
-	var missing []error
+	var wrong []error
 	sealed := false
 	for _, d := range s.declared {
-		if len(d.Command) > 0 || d.Generate && sealed {
-			continue
-		}
 		_, err := s.vault.Value(ctx, d, false)
 		if errors.Is(err, vault.ErrNotGenerated) {
 			continue
 		}
-		if _, wrong := errors.AsType[*vault.KeyError](err); wrong {
-			sealed = true // one key for all
+		if _, locked := errors.AsType[*vault.KeyError](err); locked {
+			if sealed { // one key for all
+				continue
+			}
+			sealed = true
 		}
 		if err != nil {
-			missing = append(missing, at(d.Position, err))
+			wrong = append(wrong, at(d.Position, err))
 		}
 	}
-	return errors.Join(missing...)
+	return errors.Join(append(wrong, s.fit(ctx, s.atHand(ctx)))...)
+}
+
+// A reading answers a secret's value, false for one that is not at hand.
+type reading func(leaf environments.Value) (string, bool)
+
+// atHand reads every secret that can be read now.
+func (s secrets) atHand(ctx context.Context) reading {
+	return func(leaf environments.Value) (string, bool) {
+		v, err := s.Value(ctx, leaf.SecretID(), false)
+		return v, err == nil
+	}
+}
+
+// without is atHand without running a command.
+func (s secrets) without(ctx context.Context) reading {
+	read := s.atHand(ctx)
+	return func(leaf environments.Value) (string, bool) {
+		i := slices.IndexFunc(s.declared, func(d environments.Secret) bool { return d.Name == leaf.Name })
+		if i < 0 || len(s.declared[i].Command) > 0 {
+			return "", false
+		}
+		return read(leaf)
+	}
+}
+
+// with is atHand where a secret has a value that it does not have yet.
+func (s secrets) with(ctx context.Context, name, value string) reading {
+	read := s.atHand(ctx)
+	return func(leaf environments.Value) (string, bool) {
+		if leaf.Name == name {
+			return value, true
+		}
+		return read(leaf)
+	}
+}
+
+// fit reports every value that is not as a library demands, where the secret is
+// declared, and never shows one. What is not at hand is not looked at.
+func (s secrets) fit(ctx context.Context, read reading) error {
+	var wrong []error
+	for _, d := range s.demands {
+		for _, which := range []string{environments.Current, environments.Incoming} {
+			text, known := rendered(d.Value, which, read)
+			if known && !d.Met(text) {
+				wrong = append(wrong, at(d.Position, s.misfit(d)))
+				break
+			}
+		}
+	}
+	return errors.Join(wrong...)
+}
+
+// rendered renders a demanded value, where which is said instead of what the
+// leaves say about which of the secret's values they are.
+func rendered(v environments.Value, which string, read reading) (string, bool) {
+	known := true
+	text, err := v.Render(func(leaf environments.Value) (string, error) {
+		if leaf.Attribute == environments.Current {
+			leaf.Attribute = which
+		}
+		answer, ok := read(leaf)
+		known = known && ok
+		return answer, nil
+	})
+	return text, known && err == nil
+}
+
+func (s secrets) misfit(d environments.Demand) error {
+	names := d.Secrets()
+	what := "its value"
+	if d.Value.Kind != environments.Hidden {
+		what = "the text with its value"
+	}
+	err := usage("secret %q: %s does not fit: %s", names[0], what, d.Reason)
+	i := slices.IndexFunc(s.declared, func(o environments.Secret) bool { return o.Name == names[0] })
+	switch {
+	case i < 0:
+		return err
+	case s.declared[i].Generate:
+		return err.hint("`%s secrets rotate %s ENV` makes another one", programName, names[0])
+	case len(s.declared[i].Command) > 0:
+		return err.hint("change it where command %q gets it from", s.declared[i].Command[0])
+	}
+	return err.hint("set %s to another value", s.declared[i].Variable())
 }
 
 // A positioned error is one with the place in the environment file that it is

@@ -34,7 +34,7 @@ func (p *program) statusCommand() *cobra.Command {
 				} else {
 					p.showStatus(report)
 				}
-				return pendingCode(plan, pending)
+				return d.pendingCode(plan, pending)
 			})
 		},
 		ValidArgsFunction: p.completeEnvironments,

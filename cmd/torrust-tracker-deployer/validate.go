@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/torrust/tracker-deployer/environments"
@@ -14,7 +15,7 @@ func (p *program) validateCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "validate ENV [KEY=VALUE…]",
 		Short:   "Show everything that is wrong with an environment file",
-		Long:    "validate evaluates the file and shows all errors at once. No machine is\ncontacted, no secret is needed, nothing is written.",
+		Long:    "validate evaluates the file and shows all errors at once. No machine is\ncontacted, no secret is needed, nothing is written. Secrets that are\nat hand are checked for what libraries demand of them.",
 		GroupID: groupWrite,
 		RunE: func(c *cobra.Command, args []string) error {
 			w, err := parse(c, args)
@@ -25,6 +26,12 @@ func (p *program) validateCommand() *cobra.Command {
 				return err
 			}
 			d, err := p.open(c.Context(), w)
+			if err == nil {
+				err = d.checkComposed(c.Context())
+			}
+			if err == nil {
+				err = d.secrets.fit(c.Context(), d.secrets.without(c.Context()))
+			}
 			if p.json {
 				return p.validateJSON(d, err)
 			}
@@ -46,9 +53,11 @@ func (p *program) validateJSON(d *deployment, err error) error {
 		Warnings []environments.Problem `json:"warnings"`
 	}{OK: err == nil, Problems: []environments.Problem{}, Warnings: []environments.Problem{}}
 	e, wrong := errors.AsType[*eval.Error](err)
-	switch {
+	switch misfits := problemsOf(err); {
 	case wrong:
 		report.Problems = e.Problems
+	case len(misfits) > 0:
+		report.Problems, wrong = misfits, true
 	case err != nil:
 		return err
 	default:
@@ -63,6 +72,17 @@ func (p *program) validateJSON(d *deployment, err error) error {
 	return nil
 }
 
+// problemsOf returns positioned errors as problems.
+func problemsOf(err error) []environments.Problem {
+	var list []environments.Problem
+	for _, one := range flatten(err) {
+		if e, ok := errors.AsType[*positioned](one); ok {
+			list = append(list, environments.Problem{Position: e.position, Message: e.cause.Error(), Hint: strings.Join(hints(e.cause), "\n")})
+		}
+	}
+	return list
+}
+
 // contents counts what an environment declares.
 func contents(env *environments.Environment) string {
 	var parts []string
@@ -72,6 +92,7 @@ func contents(env *environments.Environment) string {
 	}{
 		{len(env.Hosts), "host"}, {len(env.Services), "service"}, {len(env.Files), "file"},
 		{len(env.Firewalls), "firewall"}, {len(env.Probes), "probe"}, {len(env.Tasks), "task"}, {len(env.Groups), "group"},
+		{len(env.Backups), "backup"},
 	} {
 		if k.n > 0 {
 			parts = append(parts, plural(k.n, k.what))

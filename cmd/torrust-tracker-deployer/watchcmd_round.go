@@ -36,6 +36,10 @@ func (x *watch) round(ctx context.Context, changes []watching.Change) error {
 		return err
 	}
 	defer func() { x.files.Absorb(d.written(s)) }()
+	if err := d.possible(s); err != nil {
+		x.because(changes, nil)
+		return err
+	}
 	if err := d.secrets.present(ctx); err != nil {
 		x.because(changes, nil)
 		return err

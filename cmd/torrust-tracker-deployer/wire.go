@@ -26,6 +26,7 @@ type deployment struct {
 	engine  *tasks.Engine
 	writes  bool // machines and files may be changed
 	past    recollection
+	right   string // digest of compose files that were checked and are right, "" = none
 }
 
 // open loads the environment that w names and wires it up. Nothing is read
@@ -38,18 +39,22 @@ func (p *program) open(ctx context.Context, w words) (*deployment, error) {
 	return p.wire(l)
 }
 
+// vaultOf opens the vault of the environment at a place.
+func (p *program) vaultOf(at place) (*vault.Vault, error) {
+	return vault.Open(vault.Options{
+		AgeFile: at.beside(".age"), KnownHosts: at.beside(".known_hosts"), KeyFile: p.ageKey(), Identities: p.identities(),
+		Directory: at.root, Getenv: p.Getenv, Stderr: p.Err, Passphrase: p.passphrase(),
+		Notice: func(line string) { p.note("%s", line) },
+	})
+}
+
 func (p *program) wire(l loaded) (*deployment, error) {
 	d := &deployment{loaded: l, program: p}
 	var err error
-	d.vault, err = vault.Open(vault.Options{
-		AgeFile: l.beside(".age"), KnownHosts: l.beside(".known_hosts"), KeyFile: p.ageKey(),
-		Directory: l.root, Getenv: p.Getenv, Stderr: p.Err,
-		Notice: func(line string) { p.note("%s", line) },
-	})
-	if err != nil {
+	if d.vault, err = p.vaultOf(l.place); err != nil {
 		return nil, err
 	}
-	d.secrets = secrets{d.vault, l.env.Secrets}
+	d.secrets = secrets{d.vault, l.env.Secrets, l.env.Demands}
 	learn := sync.OnceFunc(d.secrets.learn)
 	p.hide = func() []string { learn(); return d.vault.Values() }
 	d.graph, err = deploy.Graph(l.env, deploy.Options{

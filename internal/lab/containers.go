@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"compress/gzip"
 	"context"
 	_ "embed"
@@ -107,37 +108,45 @@ func listenerRecipe() recipe {
 type imageBuild struct {
 	name     string
 	config   v1.Config
+	suite    string // of Debian; "" is that of the machines
 	variant  string // of mmdebstrap: how much of the packages is installed
 	hook     string // of mmdebstrap: its last one for that variant
 	packages []string
 	script   string
 	args     []string
+	beside   []beside
 }
+
+// A beside is a file that lies in the directory of a build's script.
+type beside struct{ name, content string }
 
 func (b imageBuild) recipe(name, takes string) recipe {
 	config, err := json.Marshal(b.config)
 	if err != nil {
 		panic(err) // a struct of strings, numbers and maps of them
 	}
-	return recipe{
-		name:  name,
-		title: "container image " + b.name,
-		takes: takes,
-		input: []string{
-			"format 2", suite, b.variant, b.hook, strings.Join(b.packages, " "), b.script, strings.Join(b.args, " "),
-			b.name, string(config),
-		},
-		build: b.build,
+	input := []string{
+		"format 2", cmp.Or(b.suite, suite), b.variant, b.hook, strings.Join(b.packages, " "), b.script, strings.Join(b.args, " "),
+		b.name, string(config),
 	}
+	for _, f := range b.beside {
+		input = append(input, f.name, f.content)
+	}
+	return recipe{name: name, title: "container image " + b.name, takes: takes, input: input, build: b.build}
 }
 
 func (b imageBuild) build(ctx context.Context, j *job) error {
 	if err := j.write("work/build", []byte(b.script), 0o755); err != nil {
 		return err
 	}
+	for _, f := range b.beside {
+		if err := j.write("work/"+f.name, []byte(f.content), 0o644); err != nil {
+			return err
+		}
+	}
 	rootfs := j.path("work/rootfs.tar")
 	argv := append(debootstrap(b.variant, b.packages),
-		"--"+b.hook+"-hook="+hook(j.path("work/build"), append(b.args, rootfs)...), suite, j.path("root"))
+		"--"+b.hook+"-hook="+hook(j.path("work/build"), append(b.args, rootfs)...), cmp.Or(b.suite, suite), j.path("root"))
 	if err := j.root(ctx, argv...); err != nil {
 		return err
 	}

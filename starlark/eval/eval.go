@@ -35,6 +35,7 @@ import (
 type Options struct {
 	Root     string                  // the project's root directory, see FindRoot
 	File     string                  // path of the entry file, relative to Root
+	Source   []byte                  // what the entry file will hold; nil = it is read
 	Params   map[string]string       // KEY=VALUE of the command line; wins over environments/NAME.params.json
 	Targets  []string                // what is asked for: Params may also hold arguments of tasks among them
 	Deadline time.Duration           // 0 = 10 s

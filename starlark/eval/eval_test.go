@@ -104,7 +104,7 @@ z = glob(["lib/*"], exclude = ["lib/b*"])
 		}
 		got = append(got, r.Path+strings.Join(r.Include, ","))
 	}
-	want := []string{"e.params.json", "e.star", "lib/a.star", "lib/b.star", "@torrust//tracker.star", "t.conf", "lib/*"}
+	want := []string{"e.params.json", "e.star", "lib/a.star", "lib/b.star", "@torrust//tracker.star", "@torrust//tracker_checks.star", "@torrust//words.star", "@torrust//tracker_config.star", "@torrust//tracker_targets.star", "t.conf", "lib/*"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -315,8 +315,10 @@ func TestLibraries(t *testing.T) {
 			}
 		}
 	}
-	if list[0].Functions[0].Parameters[3] != "udp = [6969]" {
-		t.Errorf("parameters %q", list[0].Functions[0].Parameters)
+	i := slices.IndexFunc(list, func(l eval.Library) bool { return l.Module == "@torrust//tracker.star" })
+	j := slices.IndexFunc(list[i].Functions, func(f eval.Function) bool { return f.Name == "tracker" })
+	if got := list[i].Functions[j].Parameters; got[3] != "udp = [6969]" {
+		t.Errorf("parameters %q", got)
 	}
 }
 

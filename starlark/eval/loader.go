@@ -117,6 +117,8 @@ func (l *loader) source(file string) ([]byte, error) {
 	var err error
 	if name, ok := strings.CutPrefix(file, builtins.LibraryPrefix); ok {
 		data, err = lib.Read(name)
+	} else if file == l.entry && l.options.Source != nil {
+		data = l.options.Source
 	} else {
 		data, err = l.files.read(file, MaxFile)
 	}

@@ -15,10 +15,12 @@ import (
 	"github.com/torrust/tracker-deployer/starlark/eval"
 )
 
+// tracker evaluates a file with a tracker of these arguments.
 func tracker(t *testing.T, arguments string) *environments.Environment {
 	t.Helper()
 	root := t.TempDir()
-	src := `load("@torrust//tracker.star", "tracker")
+	src := `load("@torrust//tracker.star", "tracker", "listener", "sqlite")
+db = struct(driver = "mysql", host = "mysql", port = 3306, user = "torrust", password = secret("DB"), database = "tracker", service = None)
 web = vm(name = "web", provider = simulated("machines/web"))
 trk = tracker(name = "tracker", host = web, ` + arguments + `)
 config_file(name = "endpoints", host = web, path = "/endpoints", content = ",".join([e.internal for e in trk.udp + trk.http + ([trk.api] if trk.api else [])]))
@@ -123,7 +125,7 @@ func TestTrackerOptions(t *testing.T) {
 			ports:     "6969/udp, 7070/tcp, 127.0.0.1:1212/tcp, 127.0.0.1:1313/tcp",
 			endpoints: "tracker:6969,tracker:7070,tracker:1212",
 			probes:    "tracker-http-7070 tracker-api tracker-api-refused tracker-health",
-			has:       `"extra":{"map":[{"key":"stop_signal","value":{"text":{"kind":"literal","text":"SIGINT"}}}]}`,
+			has:       `{"key":"stop_signal","value":{"text":{"kind":"literal","text":"SIGINT"}}}`,
 		},
 		{
 			arguments: "dual_stack = False",
@@ -151,7 +153,7 @@ func TestTrackerOptions(t *testing.T) {
 			arguments: "private = True, udp = []",
 			ports:     "7070/tcp, 127.0.0.1:1212/tcp, 127.0.0.1:1313/tcp",
 			endpoints: "tracker:7070,tracker:1212",
-			probes:    "tracker-http-7070 tracker-api tracker-api-refused tracker-health",
+			probes:    "tracker-http-7070-refused tracker-http-7070 tracker-api tracker-api-refused tracker-health",
 			has:       `"key":"private","value":{"bool":true}`,
 			hasNot:    `"httpTracker"`,
 		},
@@ -230,7 +232,7 @@ func TestTrackerProbes(t *testing.T) {
 // A token in the file is allowed, with a warning.
 func TestTrackerTokenInTheFile(t *testing.T) {
 	e := tracker(t, `admin_token = "letmein"`)
-	if len(e.Warnings) != 1 || e.Warnings[0].Position.Line != 3 || strings.Contains(e.Warnings[0].Message, "letmein") {
+	if len(e.Warnings) != 1 || e.Warnings[0].Position.Line != 4 || strings.Contains(e.Warnings[0].Message, "letmein") {
 		t.Errorf("warnings: %+v", e.Warnings)
 	}
 	text, ok := e.Services[0].Files[0].Content.Static()

@@ -80,7 +80,7 @@ func readableSecret(c *checker, e *environments.Environment) {
 			value := environments.Value{Kind: environments.Encode, Data: &p.Value}
 			if slices.Contains(shown, p.Key) && value.Secret() {
 				c.declared(s.Declared, "extra", fmt.Sprintf("compose_service %q: %s holds a secret, and everybody on the machine can ask for it", s.Name, p.Key),
-					"hand it over in environment or files")
+					"hand it over in files")
 			}
 		}
 	}
@@ -90,4 +90,20 @@ func readableSecret(c *checker, e *environments.Environment) {
 func readable(mode string) bool {
 	bits, err := strconv.ParseUint(strings.TrimSpace(mode), 8, 32)
 	return err == nil && bits&0o004 != 0
+}
+
+// shownSecret finds secrets in the environment of containers.
+func shownSecret(c *checker, e *environments.Environment) {
+	for _, s := range e.Services {
+		var names []string
+		for _, v := range s.Environment {
+			if v.Value.Secret() {
+				names = append(names, v.Name)
+			}
+		}
+		if len(names) > 0 {
+			c.declared(s.Declared, "environment", fmt.Sprintf("compose_service %q: a secret is in the environment (%s), which docker inspect shows", s.Name, strings.Join(names, ", ")),
+				"hand it over in a file, files = {PATH: mount(…, owner = …)}, where the image takes one")
+		}
+	}
 }

@@ -56,7 +56,8 @@ compose_service(
 web = vm(name = "web", provider = simulated("machines/web"))
 compose_service(
     name = "db", host = web, image = "mysql:8.4.3", healthcheck = healthcheck(["mysqladmin", "ping"]),
-    environment = {"MYSQL_ROOT_PASSWORD": secret("MYSQL_ROOT_PASSWORD", generate = True)},
+    environment = {"MYSQL_ROOT_PASSWORD_FILE": "/run/secrets/root"},
+    files = {"/run/secrets/root": mount(secret("MYSQL_ROOT_PASSWORD", generate = True), owner = "999:999")},
 )
 `,
 			discreet: true, file: plainSecret,
@@ -73,6 +74,26 @@ web = vm(name = "web", provider = simulated("machines/web"))
 config_file(name = "key", host = web, path = "/etc/app.key", content = secret("APP_KEY", generate = True), mode = "0600")
 `,
 			whole: readableSecret,
+		},
+		{
+			Code: "secret-in-environment", Summary: "a secret is a variable of a container",
+			Why: "Who may ask the daemon is shown the variables of a container, and so is every process in it. Many images read a secret from a file that a variable names (…_FILE), or from their configuration, and such a file can be its owner's alone. Where the image knows nothing else, silence it and say so.",
+			Bad: `"""A database."""
+web = vm(name = "web", provider = simulated("machines/web"))
+compose_service(
+    name = "db", host = web, image = "mysql:8.4.3", healthcheck = healthcheck(["mysqladmin", "ping"]),
+    environment = {"MYSQL_ROOT_PASSWORD": secret("MYSQL_ROOT_PASSWORD", generate = True)},
+)
+`,
+			Good: `"""A database."""
+web = vm(name = "web", provider = simulated("machines/web"))
+compose_service(
+    name = "db", host = web, image = "mysql:8.4.3", healthcheck = healthcheck(["mysqladmin", "ping"]),
+    environment = {"MYSQL_ROOT_PASSWORD_FILE": "/run/secrets/root"},
+    files = {"/run/secrets/root": mount(secret("MYSQL_ROOT_PASSWORD", generate = True), owner = "999:999")},
+)
+`,
+			whole: shownSecret,
 		},
 		{
 			Code: "unpinned-image", Summary: "an image has no tag, or the tag latest",

@@ -24,6 +24,11 @@ const pythonBase = `
 class Deferred:
     """Text that is known only later, or is secret. It can be joined by + and fmt(), encoded, and handed on."""
 
+    old: "Deferred"
+    """Of a secret: the value that goes while it is being rotated, else the secret itself."""
+    new: "Deferred"
+    """Of a secret: the value that comes while it is being rotated, else the secret itself."""
+
     def __add__(self, other: Union[str, "Deferred"]) -> "Deferred": ...
     def __radd__(self, other: str) -> "Deferred": ...
 

@@ -35,6 +35,8 @@ var kinds = map[string]kind{
 	"number":                                {"int | float | str", `"type": ["number", "string"]`},
 	"text, may be deferred":                 {"Text", jsonText},
 	"text, number or bool, may be deferred": {"Scalar", jsonScalar},
+	"text, may be secret":                   {"Text", jsonText},
+	"secret":                                {"Text", ""},
 	"text, config_file or mount(…)":         {"Text | ConfigFile | Mount", jsonText},
 	"deferred text or endpoint":             {"Text | Endpoint", jsonText},
 	"dict":                                  {"Mapping[str, Any]", `"type": "object"`},
@@ -66,7 +68,7 @@ var kinds = map[string]kind{
 var texts = []string{
 	"CIDR prefix", "IP address", "URL", "absolute path", "account", "address", "argument name", "capability", "checksum", "duration",
 	"file mode", "fingerprint", "image reference", "interface", "kind", "name", "owner", "package name", "parameter name", "path",
-	"secret name", "size", "string", "user", "user name", "variable name",
+	"regular expression", "secret name", "size", "string", "user", "user name", "variable name",
 }
 
 // plurals are those of texts that are not just an s behind them.

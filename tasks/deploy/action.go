@@ -30,9 +30,10 @@ func (b *builder) probe(p environments.Probe) {
 }
 
 // A RunFunc runs a command on the operator's computer, in the project root,
-// with exactly this environment beside PATH and HOME. Everything that it
-// started is gone when it returns, also when ctx ends before the command does.
-type RunFunc func(ctx context.Context, argv, env []string, output io.Writer) error
+// with exactly this environment beside PATH and HOME, and this to read.
+// Everything that it started is gone when it returns, also when ctx ends before
+// the command does.
+type RunFunc func(ctx context.Context, argv, env []string, input []byte, output io.Writer) error
 
 // group adds a group(): a target that only names others.
 func (b *builder) group(g environments.Group) {
@@ -70,6 +71,9 @@ func (b *builder) task(t *environments.Task, n *tasks.Node, c *command) {
 	}
 	for _, e := range t.Env {
 		refs(n, e.Value)
+	}
+	if t.Stdin != nil {
+		refs(n, *t.Stdin)
 	}
 	if t.Host != "" {
 		b.add(n, b.base(t.Host))

@@ -44,25 +44,33 @@ func (c *command) Run(ctx context.Context, with tasks.Surroundings) error {
 		}
 		env = append(env, e.Name+"="+v)
 	}
+	var input []byte
+	if c.task.Stdin != nil {
+		text, err := c.task.Stdin.Render(lookup)
+		if err != nil {
+			return err
+		}
+		input = []byte(text)
+	}
 	for _, values := range c.task.Run {
 		argv, err := render(values, lookup)
 		if err != nil {
 			return err
 		}
-		if err := c.one(ctx, with, argv, env); err != nil {
+		if err := c.one(ctx, with, argv, env, input); err != nil {
 			return c.because(ctx, argv[0], err)
 		}
 	}
 	return nil
 }
 
-func (c *command) one(ctx context.Context, with tasks.Surroundings, argv, env []string) error {
+func (c *command) one(ctx context.Context, with tasks.Surroundings, argv, env []string, input []byte) error {
 	if c.task.Host == "" {
 		out := &lineWriter{line: with.Progress}
 		defer out.flush()
-		return c.run(ctx, argv, env, out)
+		return c.run(ctx, argv, env, input, out)
 	}
-	op := hosts.Run{Argv: argv, Env: env, Timeout: c.timeout}
+	op := hosts.Run{Argv: argv, Env: env, Input: input, Timeout: c.timeout}
 	results, err := with.Machine.Apply(ctx, []hosts.Operation{op}, with.Progress)
 	if err != nil {
 		return err
@@ -141,7 +149,7 @@ func (c *command) Recipe(s *tasks.Scope) (*cache.Recipe, error) {
 		words += len(argv)
 	}
 	r := &cache.Recipe{
-		Facts:  make([]cache.Fact, 0, words+len(t.Env)+len(t.Args)+1),
+		Facts:  make([]cache.Fact, 0, words+len(t.Env)+len(t.Args)+2),
 		Inputs: inputs, Outputs: t.Outputs, Tools: c.Tools(),
 	}
 	lookup := c.lookup(s)
@@ -159,7 +167,14 @@ func (c *command) Recipe(s *tasks.Scope) (*cache.Recipe, error) {
 		}
 	}
 	for _, e := range t.Env {
-		f, err := variable(e, s, lookup)
+		f, err := fact("variable "+e.Name, e.Value, s, lookup)
+		if err != nil {
+			return nil, err
+		}
+		r.Facts = append(r.Facts, f)
+	}
+	if t.Stdin != nil {
+		f, err := fact("standard input", *t.Stdin, s, lookup)
 		if err != nil {
 			return nil, err
 		}
@@ -202,16 +217,16 @@ func wordName(commands, i, j int) string {
 	return "word " + strconv.Itoa(j+1) + " of command " + strconv.Itoa(i+1)
 }
 
-// variable returns a variable of the environment as a fact: one that holds a
-// secret as a keyed digest of its value.
-func variable(e environments.NamedValue, s *tasks.Scope, lookup environments.Lookup) (cache.Fact, error) {
-	f := cache.Fact{Name: "variable " + e.Name, Secret: e.Value.Secret()}
+// fact returns what a task is given under a name as a fact: a value that holds
+// a secret as a keyed digest.
+func fact(name string, v environments.Value, s *tasks.Scope, lookup environments.Lookup) (cache.Fact, error) {
+	f := cache.Fact{Name: name, Secret: v.Secret()}
 	var err error
-	if f.Value, err = e.Value.Render(lookup); err != nil || !f.Secret {
+	if f.Value, err = v.Render(lookup); err != nil || !f.Secret {
 		return f, err
 	}
 	// The name is part of it, so that equal secrets do not show as equal.
-	f.Value, err = s.MAC([]byte("variable " + e.Name + "\x00" + f.Value))
+	f.Value, err = s.MAC([]byte(name + "\x00" + f.Value))
 	return f, err
 }
 

@@ -56,7 +56,7 @@ func (w *workshop) write(name, text string) {
 	}
 }
 
-func (w *workshop) copy(_ context.Context, argv, _ []string, _ io.Writer) error {
+func (w *workshop) copy(_ context.Context, argv, _ []string, _ []byte, _ io.Writer) error {
 	w.ran = append(w.ran, argv[2])
 	data, err := os.ReadFile(filepath.Join(w.root, argv[1]))
 	if err != nil {

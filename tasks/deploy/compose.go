@@ -94,7 +94,7 @@ func (b *builder) definition(s environments.Service, scope *tasks.Scope, lookup 
 		return node, "", err
 	}
 	plain.Labels = map[string]string{labelDigest: digest, labelManaged: b.env.ID}
-	if err := node.Encode(plain); err != nil {
+	if node, err = yamlNode(plain); err != nil {
 		return node, "", err
 	}
 	if err := merge(&node, s.Extra, lookup); err != nil {
@@ -137,14 +137,10 @@ func (b *builder) plain(s environments.Service, lookup environments.Lookup) (com
 		c.Ports = append(c.Ports, composePort{p.Port, fmt.Sprint(p.Port), p.Proto, p.Address})
 	}
 	for _, m := range s.Files {
-		source := mountSource(s.Name, m.Path)
-		if m.File != "" {
-			source = b.pathOf(m.File)
-		}
-		c.Volumes = append(c.Volumes, composeVolume{"bind", source, m.Path, true})
+		c.Volumes = append(c.Volumes, composeVolume{"bind", b.sourceOf(s, m), m.Path, true})
 	}
 	for _, d := range s.Data {
-		c.Volumes = append(c.Volumes, composeVolume{"bind", dataSource(d.Name), d.Path, false})
+		c.Volumes = append(c.Volumes, composeVolume{"bind", dataSource(d), d.Path, false})
 	}
 	if len(s.Networks) > 0 {
 		c.Networks = append([]string{"default"}, s.Networks...)
@@ -171,6 +167,14 @@ func rendered(list []environments.NamedValue, lookup environments.Lookup) (map[s
 		m[nv.Name] = v
 	}
 	return m, nil
+}
+
+// sourceOf returns where a file that s mounts lies on the host.
+func (b *builder) sourceOf(s environments.Service, m environments.Mount) string {
+	if m.File != "" {
+		return b.pathOf(m.File)
+	}
+	return mountSource(s.Name, m.Path)
 }
 
 // pathOf returns where the config_file called name lies.
@@ -210,14 +214,13 @@ func (b *builder) serviceDigest(s environments.Service, scope *tasks.Scope) (str
 	return digestOf(text), nil
 }
 
-// values returns every deferred value that a container of s is made from.
+// values returns every deferred value that a container of s is made from: not
+// those of files that it can read again.
 func (b *builder) values(s environments.Service) []environments.Value {
-	values := append([]environments.Value{}, s.Command...)
-	for _, nv := range append(append([]environments.NamedValue{}, s.Environment...), s.Sysctls...) {
-		values = append(values, nv.Value)
-	}
+	values := b.written(s)
 	for _, m := range s.Files {
 		switch {
+		case reloads(s):
 		case m.Content != nil:
 			values = append(values, *m.Content)
 		case m.File != "":
@@ -228,13 +231,22 @@ func (b *builder) values(s environments.Service) []environments.Value {
 			}
 		}
 	}
+	return values
+}
+
+// written returns the values that stand in the compose file.
+func (b *builder) written(s environments.Service) []environments.Value {
+	values := append([]environments.Value{}, s.Command...)
+	for _, nv := range append(append([]environments.NamedValue{}, s.Environment...), s.Sysctls...) {
+		values = append(values, nv.Value)
+	}
 	if s.Extra != nil {
 		values = append(values, environments.Value{Kind: environments.Encode, Format: "json", Data: s.Extra})
 	}
 	return values
 }
 
-// merge puts the keys of extra over those of a service.
+// merge puts the keys of extra to those of a service.
 func merge(node *yaml.Node, extra *environments.Data, lookup environments.Lookup) error {
 	if extra == nil || extra.Map == nil {
 		return nil
@@ -249,15 +261,16 @@ func merge(node *yaml.Node, extra *environments.Data, lookup environments.Lookup
 	}
 	over := doc.Content[0].Content
 	for i := 0; i < len(over); i += 2 {
-		set(node, over[i], over[i+1])
+		add(node, over[i], over[i+1])
 	}
 	return nil
 }
 
-func set(node, key, value *yaml.Node) {
+// add gives a service a key. Labels and volumes are beside those that it has.
+func add(node, key, value *yaml.Node) {
 	for i := 0; i < len(node.Content); i += 2 {
 		if node.Content[i].Value == key.Value {
-			node.Content[i+1] = value
+			node.Content[i+1].Content = append(node.Content[i+1].Content, value.Content...)
 			return
 		}
 	}
@@ -302,8 +315,7 @@ func (b *builder) composeText(services []environments.Service, scope *tasks.Scop
 			f.Networks[n] = network(b.env.ID, n)
 		}
 	}
-	text, err := yaml.Marshal(f)
-	return string(text), err
+	return yamlText(f)
 }
 
 func duration(nanoseconds int64) string { return time.Duration(nanoseconds).String() }

@@ -18,6 +18,7 @@ type content struct {
 	Path   string
 	Text   func(*tasks.Scope, environments.Lookup) (string, error)
 	Secret bool // the text holds secrets
+	Pinned bool // a running container is bound to its inode, which has to stay
 	Mode   string
 	Owner  string
 	Group  string
@@ -76,7 +77,7 @@ func (c content) diff(s *tasks.Scope, facts hosts.Facts) (*tasks.FileChange, []h
 		}
 	}
 	write := hosts.WriteFile{
-		Path: c.Path, Content: []byte(text), Mode: c.Mode, Owner: c.Owner, Group: c.Group,
+		Path: c.Path, Content: []byte(text), Mode: c.Mode, Owner: c.Owner, Group: c.Group, InPlace: c.Pinned,
 	}
 	if ok {
 		write.Replaces = &f.Version

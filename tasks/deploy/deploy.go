@@ -9,7 +9,7 @@
 //	configure  system:HOST apt:HOST packages:HOST docker:HOST kernel:HOST
 //	           upgrades:HOST stack:HOST firewall:NAME file:NAME
 //	release    image:SERVICE config:SERVICE compose:HOST release:HOST
-//	run        service:SERVICE
+//	run        service:SERVICE backup:NAME
 //	test       probe:NAME exposure:HOST
 //	task       task:NAME group:NAME
 //
@@ -58,6 +58,9 @@ func Graph(env *environments.Environment, o Options) (*tasks.Graph, error) {
 	}
 	for _, f := range env.Files {
 		b.file(f)
+	}
+	for _, x := range env.Backups {
+		b.backup(x)
 	}
 	for _, p := range env.Probes {
 		b.probe(p)

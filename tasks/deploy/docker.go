@@ -48,6 +48,11 @@ func (r docker) settings(facts hosts.Facts) map[string]any {
 	return s
 }
 
+func daemonText(settings map[string]any) ([]byte, error) {
+	text, err := json.MarshalIndent(settings, "", "  ")
+	return append(text, '\n'), err
+}
+
 // Diff merges the settings and restarts the daemon when they changed.
 func (r docker) Diff(_ *tasks.Scope, facts hosts.Facts) (tasks.Change, error) {
 	f, asked := hosts.Find[*hosts.FileFact](facts, daemonQuery)
@@ -65,11 +70,10 @@ func (r docker) Diff(_ *tasks.Scope, facts hosts.Facts) (tasks.Change, error) {
 	var c tasks.Change
 	action := ""
 	if !reflect.DeepEqual(old, merged) {
-		text, err := json.MarshalIndent(merged, "", "  ")
+		text, err := daemonText(merged)
 		if err != nil {
 			return c, err
 		}
-		text = append(text, '\n')
 		c.Act = tasks.ActUpdate
 		if f.Type == "" {
 			c.Act = tasks.ActCreate

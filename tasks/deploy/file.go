@@ -13,22 +13,31 @@ func (b *builder) file(f environments.File) {
 	n := &tasks.Node{ID: "file:" + f.Name, Stage: tasks.StageRelease, Host: f.Host, Position: f.Position}
 	b.add(n, b.base(f.Host))
 	if f.Content != nil {
-		n.Resource = files{list: []content{contentOf(f)}}
+		n.Resource = files{list: []content{b.contentOf(f, *f.Content)}}
 		refs(n, *f.Content)
 		return
 	}
-	r := sourced{file: f, path: b.sourcePath(*f.Source), read: b.options.ReadFile}
-	if maker := b.makerOf(r.path); f.Source.Task != "" || maker != "" {
-		r.maker = "task:" + cmp.Or(f.Source.Task, maker)
+	r := b.sourced(f)
+	if r.maker != "" {
 		n.Edges = append(n.Edges, tasks.Edge{To: r.maker, Field: "source", Position: f.Position})
 	}
 	n.Resource = r
 }
 
-func contentOf(f environments.File) content {
+// sourced returns the resource of a file with a source.
+func (b *builder) sourced(f environments.File) sourced {
+	r := sourced{builder: b, file: f, path: b.sourcePath(*f.Source)}
+	if maker := b.makerOf(r.path); f.Source.Task != "" || maker != "" {
+		r.maker = "task:" + cmp.Or(f.Source.Task, maker)
+	}
+	return r
+}
+
+// contentOf returns the file f with the text v.
+func (b *builder) contentOf(f environments.File, v environments.Value) content {
 	return content{
-		Path: f.Path, Text: textOf(*f.Content), Secret: f.Content.Secret(),
-		Mode: f.Mode, Owner: f.Owner, Group: f.Group,
+		Path: f.Path, Text: textOf(v), Secret: v.Secret(),
+		Mode: f.Mode, Owner: f.Owner, Group: f.Group, Pinned: b.reloadsWith(f.Name),
 	}
 }
 
@@ -46,21 +55,28 @@ func (b *builder) sourcePath(in environments.Input) string {
 // sourced is a file whose bytes are a file of the project, read when they are
 // needed: a task may make it in the same run.
 type sourced struct {
-	file  environments.File
-	path  string
-	maker string // node of the task that makes it, "" = none
-	read  func(path string) ([]byte, error)
+	builder *builder
+	file    environments.File
+	path    string
+	maker   string // node of the task that makes it, "" = none
 }
 
-func (r sourced) files() (files, error) {
-	data, err := r.read(r.path)
+// bytes returns the content unless a task still has to make it.
+func (r sourced) bytes(s *tasks.Scope) ([]byte, error) {
+	if r.maker != "" {
+		if _, ok := s.Outputs(r.maker, tasks.Made); !ok {
+			return nil, &tasks.Unknown{What: r.path, When: "after " + r.maker}
+		}
+	}
+	return r.builder.options.ReadFile(r.path)
+}
+
+func (r sourced) known(s *tasks.Scope) (files, error) {
+	data, err := r.bytes(s)
 	if err != nil {
 		return files{}, err
 	}
-	f := r.file
-	text := environments.Text(string(data))
-	f.Content = &text
-	return files{list: []content{contentOf(f)}}, nil
+	return files{list: []content{r.builder.contentOf(r.file, environments.Text(string(data)))}}, nil
 }
 
 // Queries asks for the file.
@@ -79,14 +95,4 @@ func (r sourced) Diff(s *tasks.Scope, facts hosts.Facts) (tasks.Change, error) {
 		return tasks.Change{}, err
 	}
 	return f.Diff(s, facts)
-}
-
-// known returns the file unless a task still has to make it.
-func (r sourced) known(s *tasks.Scope) (files, error) {
-	if r.maker != "" {
-		if _, ok := s.Outputs(r.maker, tasks.Made); !ok {
-			return files{}, &tasks.Unknown{What: r.path, When: "after " + r.maker}
-		}
-	}
-	return r.files()
 }

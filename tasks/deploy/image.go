@@ -65,10 +65,11 @@ func (r image) pinned(facts hosts.Facts) string {
 	return ""
 }
 
-// atDigest returns reference with digest in the place of its tag.
+// atDigest returns reference with digest in the place of its tag, as it is
+// while no digest is known.
 func atDigest(reference, digest string) string {
 	name, _, pinned := strings.Cut(reference, "@")
-	if pinned {
+	if pinned || digest == "" {
 		return reference
 	}
 	if colon := strings.LastIndexByte(name, ':'); colon > strings.LastIndexByte(name, '/') {
@@ -91,6 +92,7 @@ func (b *builder) mounts(s environments.Service) []content {
 		}
 		c := content{
 			Path: mountSource(s.Name, m.Path), Text: textOf(*m.Content), Secret: m.Content.Secret(), Mode: m.Mode,
+			Pinned: len(s.Reload) > 0,
 		}
 		if c.Mode == "" {
 			c.Mode = "0644"
@@ -116,5 +118,10 @@ func mountSource(service, path string) string {
 	return pathIn(fmt.Sprintf("%s/config/%s", hosts.StackDirectory, service), path)
 }
 
-// dataSource is where data called name lies on the host.
-func dataSource(name string) string { return pathIn(hosts.StackDirectory+"/data", name) }
+// dataSource is where the directory of a mount lies on the host.
+func dataSource(d environments.DataMount) string {
+	if d.Disk == "system" {
+		return pathIn(hosts.StackDirectory+"/state", d.Name)
+	}
+	return pathIn(hosts.StackDirectory+"/data", d.Name)
+}

@@ -58,7 +58,7 @@ func BenchmarkNothingToDo(b *testing.B) {
 			b.Fatal(err)
 		}
 		defer files.Close()
-		g, err := deploy.Graph(env, deploy.Options{Run: func(_ context.Context, argv, _ []string, _ io.Writer) error {
+		g, err := deploy.Graph(env, deploy.Options{Run: func(_ context.Context, argv, _ []string, _ []byte, _ io.Writer) error {
 			data, err := os.ReadFile(filepath.Join(root, argv[1]))
 			if err != nil {
 				return err

@@ -45,11 +45,7 @@ func (b *builder) compose(h environments.Host, services []environments.Service) 
 
 func (b *builder) anySecret(services []environments.Service) bool {
 	for _, s := range services {
-		values := append([]environments.Value{}, s.Command...)
-		for _, nv := range s.Environment {
-			values = append(values, nv.Value)
-		}
-		if slices.ContainsFunc(values, environments.Value.Secret) {
+		if slices.ContainsFunc(b.written(s), environments.Value.Secret) {
 			return true
 		}
 	}
@@ -131,7 +127,7 @@ func (r service) data() directories {
 		if mode == "" {
 			mode = "0755"
 		}
-		list = append(list, hosts.MakeDirectory{Path: dataSource(d.Name), Mode: mode, Owner: owner, Group: group, Once: true})
+		list = append(list, hosts.MakeDirectory{Path: dataSource(d), Mode: mode, Owner: owner, Group: group, Once: true})
 	}
 	return list
 }
@@ -142,7 +138,8 @@ func (r service) Queries(s *tasks.Scope) ([]hosts.Query, error) {
 	return append(queries, r.compose()), err
 }
 
-// Diff creates, recreates or starts the container.
+// Diff creates, recreates or starts the container, or makes it read its files
+// again.
 func (r service) Diff(s *tasks.Scope, facts hosts.Facts) (tasks.Change, error) {
 	name := r.service.Name
 	c, err := r.data().Diff(s, facts)
@@ -155,38 +152,81 @@ func (r service) Diff(s *tasks.Scope, facts hosts.Facts) (tasks.Change, error) {
 	}
 	digest, err := r.builder.serviceDigest(r.service, s)
 	if err != nil {
+		if there {
+			c.Restarts, c.Downtime = []string{name}, r.downtime()
+		}
 		return c, err
 	}
 	c.Owned = r.owned(s)
 	id, _ := s.Outputs("image:"+name, "id")
 	again := slices.ContainsFunc(r.sources, s.Changed)
+	files, was := "", r.loaded(facts)
+	if reloads(r.service) {
+		if files, err = r.builder.filesDigest(r.service, s); err != nil {
+			if there {
+				c.Reloads = []string{name}
+			}
+			return c, err
+		}
+		c.Owned.Loaded = was
+	}
 	if there {
 		c.Fields = append(c.Fields, r.fields(container, digest, id)...)
-		if again && len(c.Fields) == 0 {
-			c.Reason = "its files change"
-			if s.Changed("service:" + name) {
-				c.Reason = "an earlier run did not finish it"
-			}
+		if len(c.Fields) == 0 {
+			c.Reason = r.why(s, files == was)
 		}
 	}
-	if there && !again && len(c.Fields) == 0 {
+	switch stale := again || files != was; {
+	case there && !stale && len(c.Fields) == 0:
 		return c, nil
+	case there && len(c.Fields) == 0 && reloads(r.service):
+		c.Act, c.Reloads = tasks.ActUpdate, []string{name}
+		c.Operations = append(c.Operations, r.reload(), r.record(*c.Owned, files))
+		return c, nil
+	case there:
+		c.Act, c.Restarts, c.Downtime = tasks.ActUpdate, []string{name}, r.downtime()
 	}
-	if there {
-		c.Act, c.Restarts = tasks.ActUpdate, []string{name}
-		c.Downtime = name + " restarts"
-		if grace := time.Duration(r.service.Health.StartPeriod); grace > 0 {
-			c.Downtime += fmt.Sprintf(", up to %s until it is healthy", grace)
-		}
-	}
-	c.Operations = append(c.Operations, hosts.ComposeUp{
-		Project: r.builder.project(), Directory: hosts.StackDirectory, Services: []string{name},
-		Recreate: there && again, Timeout: r.patience(), Settle: settle,
-	})
-	if ports := r.udp(); len(ports) > 0 {
-		c.Operations = append(c.Operations, hosts.FlushConntrack{Proto: "udp", Ports: ports})
+	c.Operations = append(c.Operations, r.up(there && (again || files != was))...)
+	if files != was {
+		c.Operations = append(c.Operations, r.record(*c.Owned, files))
 	}
 	return c, nil
+}
+
+// why says why a container that is as declared is worked on, "" when it is
+// not.
+func (r service) why(s *tasks.Scope, loaded bool) string {
+	switch {
+	case s.Changed("service:" + r.service.Name):
+		return "an earlier run did not finish it"
+	case slices.ContainsFunc(r.sources, s.Changed):
+		return "its files change"
+	case !loaded:
+		return "its container has not read its files as they are"
+	}
+	return ""
+}
+
+// downtime says what users notice when the container is made again.
+func (r service) downtime() string {
+	text := r.service.Name + " restarts"
+	if grace := time.Duration(r.service.Health.StartPeriod); grace > 0 {
+		text += fmt.Sprintf(", up to %s until it is healthy", grace)
+	}
+	return text
+}
+
+// up starts the container, made anew where recreate is set or its definition
+// differs.
+func (r service) up(recreate bool) []hosts.Operation {
+	ops := []hosts.Operation{hosts.ComposeUp{
+		Project: r.builder.project(), Directory: hosts.StackDirectory, Services: []string{r.service.Name},
+		Recreate: recreate, Timeout: r.patience(), Settle: settle,
+	}}
+	if ports := r.udp(); len(ports) > 0 {
+		ops = append(ops, hosts.FlushConntrack{Proto: "udp", Ports: ports})
+	}
+	return ops
 }
 
 func (r service) find(facts hosts.Facts) (hosts.Container, bool) {
@@ -232,7 +272,7 @@ func short(digest string) string {
 func (r service) owned(s *tasks.Scope) *hosts.Owned {
 	o := &hosts.Owned{Project: r.builder.project(), Services: []string{r.service.Name}}
 	for _, d := range r.service.Data {
-		o.Data = append(o.Data, dataSource(d.Name))
+		o.Data = append(o.Data, dataSource(d))
 	}
 	if digest, ok := s.Outputs("image:"+r.service.Name, "digest"); ok {
 		o.Pins = map[string]string{r.service.Image: digest}

@@ -29,6 +29,7 @@ type Owned struct {
 	Units    []string          `json:"units,omitempty"`    // systemd units to stop and disable
 	Table    string            `json:"table,omitempty"`    // nftables table (inet)
 	Pins     map[string]string `json:"pins,omitempty"`     // what was resolved once: image reference → digest
+	Loaded   string            `json:"loaded,omitempty"`   // digest of the files that the running container has read, of a service that reloads
 }
 
 // Where the files of the protocol itself are.

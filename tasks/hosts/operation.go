@@ -130,6 +130,27 @@ type ComposeAction struct {
 	Action   string // start, stop, restart
 }
 
+// ComposeReload makes the running container of a service read its files
+// again: it runs Argv in it, and then the container has to stay up, the same
+// one and healthy, for Settle. What Argv prints is streamed, and is the error
+// when it does not exit 0. A container that was bound to a file which something
+// has replaced since cannot see what is at that path now: it is restarted
+// instead, and Values has "restarted", what it did not see.
+type ComposeReload struct {
+	Project string
+	Service string
+	Argv    []string
+	Binds   []Bind // what Argv makes it read
+	Timeout time.Duration
+	Settle  time.Duration
+}
+
+// A Bind is a file of the machine that a container has at another path.
+type Bind struct {
+	Source string // on the machine
+	Target string // in the container
+}
+
 // FlushConntrack forgets the connections of both families whose original
 // destination is one of these ports, so that stale entries do not bypass new
 // NAT rules.
@@ -183,6 +204,7 @@ func (PullImage) operation()       {}
 func (ComposeUp) operation()       {}
 func (ComposeDown) operation()     {}
 func (ComposeAction) operation()   {}
+func (ComposeReload) operation()   {}
 func (FlushConntrack) operation()  {}
 func (Own) operation()             {}
 func (SaveRelease) operation()     {}
@@ -247,6 +269,9 @@ func (o ComposeDown) Step() string {
 // Step names the action and the services.
 func (o ComposeAction) Step() string { return o.Action + " " + strings.Join(o.Services, " ") }
 
+// Step names the service.
+func (o ComposeReload) Step() string { return "reload " + o.Service }
+
 // Step names the ports.
 func (o FlushConntrack) Step() string {
 	return fmt.Sprintf("forget connections to %s ports %v", o.Proto, o.Ports)
@@ -310,6 +335,9 @@ func (ComposeDown) Long() bool { return true }
 
 // Long is true.
 func (ComposeAction) Long() bool { return true }
+
+// Long is true.
+func (ComposeReload) Long() bool { return true }
 
 // Long is false.
 func (FlushConntrack) Long() bool { return false }

@@ -16,20 +16,27 @@ import (
 )
 
 // format is the version of the document that this program writes and the
-// newest that it reads.
-const format = 1
+// newest that it reads. Format 1 had no recipients, rotations and retired
+// values, and a program that knows only that would lose them.
+const format = 2
 
-// document is what the age file holds. Fields may be added; a change of
-// meaning needs a new format.
+// document is what the age file holds. Whatever a program that knows the format
+// would lose needs a new one.
 type document struct {
-	Format  int               `json:"format"`
-	Secrets map[string]string `json:"secrets"` // generated ones, by name
-	Keys    map[string]string `json:"keys"`    // ed25519 private keys by host, OpenSSH PEM
-	MAC     []byte            `json:"mac"`     // key of MAC
+	Format     int                 `json:"format"`
+	Secrets    map[string]string   `json:"secrets"`              // generated and set ones, by name
+	Keys       map[string]string   `json:"keys"`                 // ed25519 private keys by host, OpenSSH PEM
+	MAC        []byte              `json:"mac"`                  // key of MAC
+	Recipients []string            `json:"recipients,omitempty"` // whom the file is encrypted for
+	Rotations  map[string]rotating `json:"rotations,omitempty"`  // by name of the secret
+	Retired    map[string][]string `json:"retired,omitempty"`    // MACs of earlier values, by name of the secret
 }
 
 func newDocument() *document {
-	return &document{Format: format, Secrets: map[string]string{}, Keys: map[string]string{}}
+	return &document{
+		Format: format, Secrets: map[string]string{}, Keys: map[string]string{},
+		Rotations: map[string]rotating{}, Retired: map[string][]string{},
+	}
 }
 
 // read returns the document on disk, an empty one when there is no file.
@@ -98,10 +105,11 @@ func (v *Vault) change(ctx context.Context, edit func(*document) (changed bool, 
 }
 
 func (v *Vault) write(ctx context.Context, doc *document) error {
-	recipients, err := v.recipients(ctx)
+	recipients, err := v.recipients(ctx, doc)
 	if err != nil {
 		return err
 	}
+	doc.Format = format
 	content, err := json.Marshal(doc)
 	if err != nil {
 		return errors.New("vault: the document cannot be encoded")

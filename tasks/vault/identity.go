@@ -22,28 +22,39 @@ func (v *Vault) MAC(data []byte, create bool) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	key := doc.MAC
-	if len(key) == 0 {
+	if len(doc.MAC) == 0 {
 		if !create {
 			return "", fmt.Errorf("key for digests: %w", ErrNotGenerated)
 		}
 		err := v.change(context.Background(), func(d *document) (bool, error) {
-			if len(d.MAC) > 0 {
-				key = d.MAC
-				return false, nil
-			}
-			key = make([]byte, 32)
-			rand.Read(key) // never returns an error
-			d.MAC = key
-			return true, nil
+			doc = d
+			return d.needKey(), nil
 		})
 		if err != nil {
 			return "", err
 		}
 	}
-	mac := hmac.New(sha256.New, key)
+	return doc.digest(data), nil
+}
+
+// needKey makes the key for digests, unless there is one, and reports whether
+// it did.
+func (d *document) needKey() bool {
+	if len(d.MAC) > 0 {
+		return false
+	}
+	d.MAC = make([]byte, 32)
+	rand.Read(d.MAC) // never returns an error
+	return true
+}
+
+// digest is MAC with a key that is made where there is none; then the document
+// has to be written.
+func (d *document) digest(data []byte) string {
+	d.needKey()
+	mac := hmac.New(sha256.New, d.MAC)
 	mac.Write(data)
-	return hex.EncodeToString(mac.Sum(nil)), nil
+	return hex.EncodeToString(mac.Sum(nil))
 }
 
 // ClientKey returns the ed25519 key with which the program logs in to a host.

@@ -5,9 +5,9 @@
 // Two files hold it, and both are meant to be committed:
 //
 //   - environments/NAME.age is a JSON document encrypted with age
-//     (age-encryption.org) for the keys in the operator's key file. Whoever
-//     has the key file and a clone of the project can go on where another
-//     stopped.
+//     (age-encryption.org) for the keys in the operator's key files, which may
+//     be ssh's, and for whom else it lists. Whoever has one of the keys and a
+//     clone of the project can go on where another stopped.
 //   - environments/NAME.known_hosts is an OpenSSH known_hosts file. The host
 //     field is the plain name of the host in the environment, "web": names are
 //     unique there, and addresses change. OpenSSH reads it with
@@ -18,7 +18,12 @@
 // takes the lock of the directory, reads again, and replaces the file as a
 // whole, so that runs beside each other lose nothing of one another.
 //
-// Values from the operator's environment and from commands are never stored.
+// Values from the operator's environment and from commands are not stored,
+// unless `secrets set` or a rotation does: then the document has them, and while
+// a rotation is under way both the old and the new one beside its state (see
+// [State]). A value that a rotation has replaced is recognised by a keyed
+// digest, so that a variable which still has it is an error and not a way back.
+//
 // No error of this package contains a secret.
 package vault
 
@@ -43,11 +48,15 @@ const lockWait = 30 * time.Second
 type Options struct {
 	AgeFile    string                      // environments/NAME.age
 	KnownHosts string                      // environments/NAME.known_hosts
-	KeyFile    string                      // the operator's age identities
+	KeyFile    string                      // the operator's age identities, or a private key of ssh
+	Identities []string                    // more such files, which have to be there
 	Directory  string                      // where commands run, "" = where this process runs
 	Getenv     func(string) (string, bool) // nil = os.LookupEnv
 	Stderr     io.Writer                   // what commands say on standard error; nil discards it
 	Notice     func(string)                // gets a word when a key file is made; nil discards it
+	Patience   time.Duration               // how long a command may take; 0 = 2m
+
+	Passphrase func(file string) ([]byte, error) // of a private key of ssh; nil = cannot be asked for
 }
 
 // A Vault holds the secrets, ssh keys and pins of one environment. It is safe
@@ -58,11 +67,12 @@ type Vault struct {
 	mu      sync.Mutex
 	outside map[string]*outsideValue // by name of the secret
 	seen    []string
+	ssh     map[string]own // by file, once read
 }
 
 // Open returns the vault at options. It reads and creates nothing.
 func Open(options Options) (*Vault, error) {
-	for _, p := range []string{options.AgeFile, options.KnownHosts, options.KeyFile} {
+	for _, p := range append([]string{options.AgeFile, options.KnownHosts, options.KeyFile}, options.Identities...) {
 		if !filepath.IsAbs(p) {
 			return nil, fmt.Errorf("vault: path %q is not absolute", p)
 		}
@@ -76,7 +86,15 @@ func Open(options Options) (*Vault, error) {
 	if options.Notice == nil {
 		options.Notice = func(string) {}
 	}
-	return &Vault{options: options, outside: map[string]*outsideValue{}}, nil
+	if options.Patience <= 0 {
+		options.Patience = 2 * time.Minute
+	}
+	if options.Passphrase == nil {
+		options.Passphrase = func(file string) ([]byte, error) {
+			return nil, fmt.Errorf("%s has a passphrase, and there is no terminal to ask for it on", file)
+		}
+	}
+	return &Vault{options: options, outside: map[string]*outsideValue{}, ssh: map[string]own{}}, nil
 }
 
 // Values returns every secret value that this process has got from the vault

@@ -176,6 +176,8 @@ func docker(t *testing.T, s *suite) {
 		changes(t, m, hosts.ComposeDown{Project: project, Services: []string{"simple"}})
 	}
 
+	reload(t, s, m, dir)
+
 	// A service that no file declares any more can be removed.
 	compose(", more: '2'", "one")
 	changes(t, m, hosts.ComposeDown{Project: project, Services: []string{"two"}})
@@ -185,4 +187,57 @@ func docker(t *testing.T, s *suite) {
 	}
 	changes(t, m, hosts.ComposeDown{Project: project})
 	equal(t, "containers", len(see()), 0)
+}
+
+// reload makes a container read a file again, which stays the same container;
+// only one that cannot see the file is restarted.
+func reload(t *testing.T, s *suite, m hosts.Machine, dir string) {
+	file := hosts.WriteFile{Path: dir + "/conf", Mode: "0644", Content: []byte("first\n"), InPlace: true}
+	compose := string(stack(s.options.Image, "", "reader")) + fmt.Sprintf("    volumes: [{type: bind, source: %s, target: /conf, read_only: true}]\n", file.Path)
+	must(t, m, file, hosts.WriteFile{Path: dir + "/compose.yaml", Mode: "0644", Content: []byte(compose)},
+		hosts.ComposeUp{Project: project, Directory: dir, Services: []string{"reader"}, Timeout: 2 * time.Minute})
+	see := func() hosts.Container {
+		t.Helper()
+		for _, c := range ask[*hosts.ComposeFact](t, m, hosts.ComposeQuery{Project: project}).Containers {
+			if c.Service == "reader" {
+				return c
+			}
+		}
+		t.Fatal("the container is gone")
+		return hosts.Container{}
+	}
+	again := hosts.ComposeReload{
+		Project: project, Service: "reader", Argv: []string{"sh", "-c", "read line </conf && echo \"it reads $line\""},
+		Binds: []hosts.Bind{{Source: file.Path, Target: "/conf"}}, Timeout: time.Minute, Settle: time.Second,
+	}
+	first := see()
+	file.Content = []byte("second, and longer\n")
+	must(t, m, file)
+	var lines []string
+	results, err := m.Apply(background(), []hosts.Operation{again}, func(line string) { lines = append(lines, line) })
+	if err != nil || !results[0].Changed {
+		t.Fatalf("reload: %+v, %v", results, err)
+	}
+	equal(t, "the container after a reload", see(), first)
+	if s.options.Commands {
+		equal(t, "what the container says", lines, []string{"it reads second, and longer"})
+		broken := again
+		broken.Argv = []string{"sh", "-c", "echo no such option; exit 10"}
+		if _, err := m.Apply(background(), []hosts.Operation{broken}, nil); err == nil || !strings.Contains(err.Error(), "no such option\nexit code 10") {
+			t.Errorf("a reload that went wrong: %v", err)
+		}
+		equal(t, "the container after a reload that went wrong", see(), first)
+		file.InPlace, file.Content = false, []byte("third\n")
+		must(t, m, file)
+		results := must(t, m, again)
+		equal(t, "what it did not see", results[0].Values["restarted"], "/conf")
+		if now := see(); now.ID != first.ID || now.Started == first.Started {
+			t.Errorf("a container that does not see the file: %+v, was %+v", now, first)
+		}
+	}
+	must(t, m, hosts.ComposeAction{Project: project, Services: []string{"reader"}, Action: "stop"})
+	if _, err := m.Apply(background(), []hosts.Operation{again}, nil); err == nil {
+		t.Error("a container that does not run was reloaded")
+	}
+	must(t, m, hosts.ComposeDown{Project: project, Services: []string{"reader"}})
 }

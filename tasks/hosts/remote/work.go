@@ -40,6 +40,12 @@ func (m *Machine) work(operation hosts.Operation) (work, error) {
 		return work{text: command(append([]string{"compose_down", o.Project}, o.Services...)...), deadline: serviceDeadline}, nil
 	case hosts.ComposeAction:
 		return work{text: command(append([]string{"compose_action", o.Project, o.Action}, o.Services...)...), deadline: serviceDeadline}, nil
+	case hosts.ComposeReload:
+		words := []string{"compose_reload", o.Project, o.Service, seconds(o.Timeout, 60), seconds(o.Settle, 0), strconv.Itoa(len(o.Binds))}
+		for _, b := range o.Binds {
+			words = append(words, b.Source, b.Target)
+		}
+		return work{text: command(append(words, o.Argv...)...), deadline: 2*o.Timeout + o.Settle + serviceDeadline}, nil
 	case hosts.Run:
 		return m.runWork(o)
 	}

@@ -234,3 +234,24 @@ func (s *state) composeAction(o hosts.ComposeAction) (bool, error) {
 	}
 	return changed, nil
 }
+
+// composeReload answers as commands.json says of the command. A simulated
+// container sees whatever is at the paths that are mounted in it.
+func (m *Machine) composeReload(s *state, o hosts.ComposeReload, progress func(string)) (hosts.Result, error) {
+	if err := s.dockerAnswers(); err != nil {
+		return hosts.Result{}, err
+	}
+	if i := s.container(o.Project, o.Service); i < 0 || s.Containers[i].Container.State != "running" {
+		return hosts.Result{}, fmt.Errorf("service %q does not run", o.Service)
+	}
+	for _, b := range o.Binds {
+		if _, err := os.Stat(m.at(b.Source)); err != nil {
+			return hosts.Result{}, fmt.Errorf("%s: %w", b.Source, plain(err))
+		}
+	}
+	result, err := m.run(hosts.Run{Argv: o.Argv}, progress)
+	if err != nil {
+		err = errors.New(strings.TrimSpace(result.Output + err.Error()))
+	}
+	return hosts.Result{Changed: err == nil}, err
+}

@@ -1,11 +1,13 @@
 package simulated
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 
@@ -44,10 +46,26 @@ func (m *Machine) fault(key string) error {
 	return errors.New(text)
 }
 
-// A command is what a Run answers.
+// A command is what a Run answers: Output and Exit, or what a program of this
+// computer answers that is run in its place, in the machine's root, with the
+// same input and environment.
 type command struct {
-	Output string `json:"output"`
-	Exit   int    `json:"exit"`
+	Output string   `json:"output"`
+	Exit   int      `json:"exit"`
+	Exec   []string `json:"exec"` // argv; none = there is no program
+}
+
+// program runs the program of a command.
+func (m *Machine) program(c command, o hosts.Run) (command, error) {
+	cmd := exec.Command(c.Exec[0], c.Exec[1:]...)
+	cmd.Dir, cmd.Env = filepath.Join(m.dir, "root"), append(os.Environ(), o.Env...)
+	cmd.Stdin = bytes.NewReader(o.Input)
+	output, err := cmd.CombinedOutput()
+	if _, exited := errors.AsType[*exec.ExitError](err); err != nil && !exited {
+		return c, err
+	}
+	c.Output, c.Exit = string(output), cmd.ProcessState.ExitCode()
+	return c, nil
 }
 
 func (m *Machine) run(o hosts.Run, progress func(string)) (hosts.Result, error) {
@@ -56,6 +74,12 @@ func (m *Machine) run(o hosts.Run, progress func(string)) (hosts.Result, error) 
 		return hosts.Result{}, err
 	}
 	c := commands[strings.Join(o.Argv, " ")]
+	if len(c.Exec) > 0 {
+		var err error
+		if c, err = m.program(c, o); err != nil {
+			return hosts.Result{}, err
+		}
+	}
 	for line := range strings.Lines(c.Output) {
 		progress(strings.TrimSuffix(line, "\n"))
 	}

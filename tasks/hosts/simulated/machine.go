@@ -1,7 +1,7 @@
 // Package simulated is a machine in a directory: the [hosts.Machine] that
 // users' tests deploy to. It has the semantics of a Debian 13 machine as far
-// as operations and queries go, runs nothing and reaches no network, and
-// answers the same for the same operations, whenever and wherever they run.
+// as operations and queries go, runs nothing but what a test gives it and
+// reaches no network, and answers the same for the same operations, whenever and wherever they run.
 //
 // The directory holds
 //
@@ -21,7 +21,9 @@
 // words. A fault lasts as long as it is in the file.
 //
 // commands.json maps an argv, joined by single spaces, to {"output": …,
-// "exit": n}. A command that is not listed prints nothing and exits 0.
+// "exit": n}, or to {"exec": [ARGV…]}, a program of this computer that is run
+// in its place, in root/, with the same input and environment. A command that
+// is not listed prints nothing and exits 0.
 //
 // Files are replaced by rename, state.json after them: killed at any moment,
 // a machine is as if the operation had not happened or can be repeated.
@@ -65,14 +67,15 @@ func Open(dir, host string, latency time.Duration) (*Machine, error) {
 	return &Machine{dir: dir, host: host, latency: latency}, nil
 }
 
-// Close gives the lock back.
+// Close gives the lock back, also where a child that is just being started still
+// has a copy of the file.
 func (m *Machine) Close() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.lock == nil {
 		return nil
 	}
-	err := m.lock.Close()
+	err := errors.Join(syscall.Flock(int(m.lock.Fd()), syscall.LOCK_UN), m.lock.Close())
 	m.lock = nil
 	return err
 }

@@ -173,6 +173,8 @@ func (m *Machine) operate(s *state, operation hosts.Operation, progress func(str
 		return changed(s.composeDown(o), nil)
 	case hosts.ComposeAction:
 		return changed(s.composeAction(o))
+	case hosts.ComposeReload:
+		return m.composeReload(s, o, progress)
 	case hosts.Own:
 		return changed(m.own(o))
 	case hosts.SaveRelease:

@@ -77,6 +77,28 @@ fallen() {
   done
 }
 
+# stays WORDS SERVICE… watches for $settle seconds whether the containers of
+# project $name are as in $after. Healthy once is not enough: nothing may fall
+# over until the end, and the last look is after it.
+stays() {
+  words=$1
+  shift
+  end=$(($(date +%s) + settle))
+  while :; do
+    last=
+    [ "$(date +%s)" -lt "$end" ] || last=yes
+    current=$(watch "$name" "$@")
+    if [ "$(printf '%s\n' "$current" | settled)" != "$(printf '%s\n' "$after" | settled)" ] ||
+      [ -n "$(printf '%s\n' "$current" | fallen)" ]; then
+      printf '%s\n' "$words" | reason
+      printf '%s\n' "$current" | blame
+      exit 1
+    fi
+    [ -z "$last" ] || return 0
+    sleep 0.5
+  done
+}
+
 # compose_up PROJECT DIRECTORY RECREATE TIMEOUT SETTLE SERVICE…
 compose_up() {
   name=$1 directory=$2 recreate=$3 limit=$4 settle=$5
@@ -94,22 +116,7 @@ compose_up() {
     printf '%s\n' "$after" | blame
     exit 1
   fi
-  # Healthy once is not enough: nothing may fall over until the end, and the
-  # last look is after it.
-  end=$(($(date +%s) + settle))
-  while :; do
-    last=
-    [ "$(date +%s)" -lt "$end" ] || last=yes
-    current=$(watch "$name" "$@")
-    if [ "$(printf '%s\n' "$current" | settled)" != "$(printf '%s\n' "$after" | settled)" ] ||
-      [ -n "$(printf '%s\n' "$current" | fallen)" ]; then
-      printf 'it started, but did not stay up\n' | reason
-      printf '%s\n' "$current" | blame
-      exit 1
-    fi
-    [ -z "$last" ] || break
-    sleep 0.5
-  done
+  stays "it started, but did not stay up" "$@"
   [ "$before" = "$(printf '%s\n' "$after" | who)" ] && exit 10
   exit 0
 }
@@ -146,6 +153,66 @@ $list
 LIST
   [ -n "$found" ] || exit 10
   docker "$action" $found
+}
+
+# unseen PID COUNT SOURCE TARGET … prints the targets at which the process PID
+# has another file than SOURCE: its mount is of one that was replaced since.
+unseen() {
+  root=/proc/$1/root count=$2
+  shift 2
+  while [ "$count" -gt 0 ]; do
+    [ "$root$2" -ef "$1" ] || printf '%s\n' "$2"
+    count=$((count - 1))
+    shift 2
+  done
+}
+
+# healthy LIMIT SERVICE waits until the container of a service of project $name
+# is healthy, and sets after to what it is then.
+healthy() {
+  end=$(($(date +%s) + $1))
+  while :; do
+    after=$(watch "$name" "$2")
+    case " $after " in *" running healthy "* | *" running none "*) return 0 ;; esac
+    if [ "$(date +%s)" -ge "$end" ]; then
+      printf '%s\n' "$after" | blame
+      die "it is not healthy after $1 seconds"
+    fi
+    sleep 0.5
+  done
+}
+
+# compose_reload PROJECT SERVICE TIMEOUT SETTLE COUNT SOURCE TARGET … ARG…
+compose_reload() {
+  name=$1 service=$2 limit=$3 settle=$4 count=$5
+  shift 5
+  found=$(containers "$name" "$service")
+  id=${found%% *}
+  case $found in *' running') ;; *) die "service \"$service\" does not run" ;; esac
+  pid=$(docker container inspect --format '{{.State.Pid}}' "$id") || exit 1
+  stale=$(unseen "$pid" "$count" "$@")
+  while [ "$count" -gt 0 ]; do
+    count=$((count - 1))
+    shift 2
+  done
+  if [ -n "$stale" ]; then
+    value restarted $stale
+    docker restart "$id" || exit 1
+    healthy "$limit" "$service"
+  else
+    before=$(watch "$name" "$service" | who)
+    timeout --kill-after 5 "$limit" docker exec "$id" "$@" </dev/null 2>&1
+    code=$?
+    [ $code -ne 124 ] || die "the command still ran after $limit seconds"
+    if [ $code -ne 0 ]; then
+      printf 'exit code %s\n' "$code"
+      exit 1
+    fi
+    healthy "$limit" "$service"
+    [ "$before" = "$(printf '%s\n' "$after" | who)" ] || die "it started again while it was reloaded"
+  fi
+  stays "it was reloaded, but did not stay up" "$service"
+  exit 0
 }
 
 # pull_image REFERENCE ALWAYS
