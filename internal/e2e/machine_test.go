@@ -79,7 +79,7 @@ two = vm(
 			t.Errorf("%s is still there", path)
 		}
 	}
-	out, err := exec.Command("pgrep", "-af", "qemu-system.*"+w.dir).CombinedOutput()
+	out, err := exec.Command("pgrep", "-af", "qemu-system.*"+w.dir+"/").CombinedOutput()
 	if err == nil {
 		t.Errorf("processes are left:\n%s", out)
 	}
