@@ -61,6 +61,14 @@ type DataMount struct {
 	Disk  string `json:"disk,omitempty"` // "" = where data is; "system" = that of the system, in a machine with a disk for data
 	Owner string `json:"owner,omitempty"`
 	Mode  string `json:"mode,omitempty"`
+	// Refuse lists files that must not be in it when the service is worked on.
+	Refuse []Refusal `json:"refuse,omitempty"`
+}
+
+// A Refusal is a file that a directory must not have, and why.
+type Refusal struct {
+	File   string `json:"file"` // relative to the directory
+	Reason string `json:"reason"`
 }
 
 // Health is how a container is found healthy. Durations are nanoseconds.

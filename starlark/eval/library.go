@@ -30,13 +30,15 @@ type Function struct {
 
 // homes says which library brings a name that users may forget to load.
 var homes = map[string]string{
-	"alertmanager": "@torrust//monitoring.star",
-	"grafana":      "@torrust//monitoring.star",
-	"hello":        "@torrust//hello.star",
-	"listener":     "@torrust//tracker.star",
-	"prometheus":   "@torrust//monitoring.star",
-	"sqlite":       "@torrust//tracker.star",
-	"tracker":      "@torrust//tracker.star",
+	"alertmanager":   "@torrust//monitoring.star",
+	"grafana":        "@torrust//monitoring.star",
+	"hello":          "@torrust//hello.star",
+	"listener":       "@torrust//tracker.star",
+	"mysql":          "@torrust//mysql.star",
+	"mysql_external": "@torrust//mysql.star",
+	"prometheus":     "@torrust//monitoring.star",
+	"sqlite":         "@torrust//tracker.star",
+	"tracker":        "@torrust//tracker.star",
 }
 
 // Libraries returns the standard library, by module name, from its docstrings.

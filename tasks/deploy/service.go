@@ -135,13 +135,16 @@ func (r service) data() directories {
 // Queries asks for the project's containers and for the data directories.
 func (r service) Queries(s *tasks.Scope) ([]hosts.Query, error) {
 	queries, err := r.data().Queries(s)
-	return append(queries, r.compose()), err
+	return append(queries, append(r.refused(), r.compose())...), err
 }
 
 // Diff creates, recreates or starts the container, or makes it read its files
 // again.
 func (r service) Diff(s *tasks.Scope, facts hosts.Facts) (tasks.Change, error) {
 	name := r.service.Name
+	if err := r.refuse(facts); err != nil {
+		return tasks.Change{}, err
+	}
 	c, err := r.data().Diff(s, facts)
 	if err != nil {
 		return c, err
