@@ -57,6 +57,7 @@ var kinds = map[string]kind{
 	"dict of endpoints":                                 {"Mapping[str, Endpoint]", `"type": "object"`},
 	"letsencrypt(…) or acme(…)":                         {"Letsencrypt | Acme", ""},
 	"list of something with datas":                      {"list[Any]", `"type": "array"`},
+	"dict of registry_login(…)":                         {"Mapping[str, RegistryLogin]", `"type": "object"`},
 	"list of publish(…)":                                {"list[Publish]", `"type": "array"`},
 	"list of tcp(…) or udp(…)":                          {"list[Tcp | Udp] | list[Tcp] | list[Udp]", `"type": "array"`},
 	"path or task":                                      {"str | Task", jsonText},
