@@ -56,7 +56,7 @@ func Table() []Builtin {
 	table := []Builtin{
 		environment(), vm(), composeService(), configFile(), firewall(), probe(), task(), group(), rotation(), tls(), backup(),
 		qemu(), bridge(), existing(), hetzner(), simulated(),
-		tcp(), udp(), publish(), mount(), volume(), healthcheck(), letsencrypt(), acme(), dataset(),
+		tcp(), udp(), publish(), mount(), volume(), healthcheck(), registryLogin(), letsencrypt(), acme(), dataset(),
 		secret(), checkedValue(), format(), encoder("toml"), encoder("yaml"), encoder("json"), urlquote(), templateFile(),
 		arg(), option(), shell(), label(), renamed(),
 		param(), glob(), readConfig(), warn(), fail(),

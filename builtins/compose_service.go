@@ -45,6 +45,7 @@ func composeService() Builtin {
 			{Name: "user", to: optional(matching("user", `[A-Za-z0-9_-]+(:[A-Za-z0-9_-]+)?`, "a user or user:group")), preset: starlark.None, Example: `"1000:1000"`, Doc: "Whom the container runs as; None is the image's own."},
 			{Name: "stop_grace_period", to: optional(spelled(duration(0))), preset: starlark.None, Unit: "ms, s, m", Example: `"30s"`, Doc: "Time between the stop signal and the kill."},
 			{Name: "restart", to: choice("unless-stopped", "always", "on-failure", "no"), preset: starlark.String("unless-stopped"), Example: `"always"`, Doc: "When the daemon starts the container again."},
+			{Name: "web", to: optional(port()), preset: starlark.None, Unit: "port", Example: "9090", Doc: "Port of the container that `open` leads to; None is the first that is published over tcp."},
 			{Name: "extra", to: dictionary(), preset: starlark.NewDict(0), Example: `{"shm_size": "128m"}`, Doc: "Any other key of a compose service that makes sense on one machine; volumes are paths of the machine and come beside files and data."},
 		},
 		make: makeService,
@@ -62,7 +63,7 @@ func makeService(c *call) starlark.Value {
 		Reload: get[[]string](c, "reload"), Memory: get[string](c, "memory"), CPUs: get[string](c, "cpus"),
 		PIDs: get[int](c, "pids"), CapDrop: get[[]string](c, "cap_drop"), CapAdd: get[[]string](c, "cap_add"),
 		ReadOnly: get[bool](c, "read_only"), User: get[string](c, "user"),
-		StopGracePeriod: get[string](c, "stop_grace_period"), Restart: get[string](c, "restart"),
+		StopGracePeriod: get[string](c, "stop_grace_period"), Restart: get[string](c, "restart"), Web: get[int](c, "web"),
 	}
 	for _, m := range get[[]keyed[environments.Mount]](c, "files") {
 		m.value.Path = m.key

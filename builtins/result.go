@@ -69,6 +69,7 @@ func Types() []Type {
 		{"mount", "A file of a container.", nil},
 		{"volume", "A directory that outlives containers.", nil},
 		{"healthcheck", "How a container is found healthy.", nil},
+		{"registry_login", "How a machine logs in to a registry.", nil},
 		{"letsencrypt", "Who gives certificates: Let's Encrypt.", nil},
 		{"acme", "Who gives certificates: any issuer that speaks ACME.", nil},
 		{"dataset", "What of a service is worth saving.", nil},

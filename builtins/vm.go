@@ -1,7 +1,9 @@
 package builtins
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 
 	"go.starlark.net/starlark"
 
@@ -30,6 +32,8 @@ func vm() Builtin {
 				Doc: "Where packages come from: a URL or one line of sources.list; empty leaves the machine's own."},
 			{Name: "packages", to: listOf[string](matching("package name", `[a-z0-9][a-z0-9+.-]+`, "a package name")), preset: starlark.NewList(nil), Example: `["htop"]`,
 				Doc: "Installed beside what the program needs itself."},
+			{Name: "registry_credentials", to: dictOf[environments.Login](registryName(), payload[environments.Login]("registry_login(…)")), preset: starlark.NewDict(0),
+				Example: `{"ghcr.io": registry_login("ops-bot", secret("GHCR_TOKEN"))}`, Doc: "How images are pulled that not everybody may have: registry to login; Docker Hub is docker.io."},
 		},
 		make: makeVM,
 	}
@@ -60,6 +64,10 @@ func makeVM(c *call) starlark.Value {
 		}
 		h.Labels[l.key] = l.value
 	}
+	for _, r := range get[[]keyed[environments.Login]](c, "registry_credentials") {
+		h.Registries = append(h.Registries, environments.Registry{Name: r.key, Login: r.value})
+	}
+	slices.SortFunc(h.Registries, func(a, b environments.Registry) int { return strings.Compare(a.Name, b.Name) })
 	if e := h.Provider.Existing; e != nil {
 		for _, own := range []string{"user", "ssh_port"} {
 			if c.isGiven(own) {

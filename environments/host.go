@@ -13,6 +13,20 @@ type Host struct {
 	RegistryMirrors []string          `json:"registryMirrors,omitempty"` // URLs for daemon.json
 	AptMirror       string            `json:"aptMirror,omitempty"`       // one sources.list line or a URL, "" = the image's own
 	Packages        []string          `json:"packages,omitempty"`        // beside what the program needs itself
+	Registries      []Registry        `json:"registries,omitempty"`      // that images are pulled from with a login, by name
+}
+
+// A Registry is where a host pulls images with a login.
+type Registry struct {
+	Name  string `json:"name"` // as references of images begin: ghcr.io, docker.io
+	Login Login  `json:"login"`
+}
+
+// A Login is a name at a registry with its password, which holds secrets and
+// literals only.
+type Login struct {
+	User     string `json:"user"`
+	Password Value  `json:"password"`
 }
 
 // A Provider says where a machine comes from; exactly one field is set.

@@ -25,6 +25,7 @@ type Service struct {
 	User            string       `json:"user,omitempty"`
 	StopGracePeriod string       `json:"stopGracePeriod,omitempty"`
 	Restart         string       `json:"restart,omitempty"`
+	Web             int          `json:"web,omitempty"`   // port that people look at, 0 = the first published over tcp
 	Extra           *Data        `json:"extra,omitempty"` // a map: any other compose key
 }
 

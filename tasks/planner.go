@@ -281,8 +281,11 @@ func (p *planner) orphans(host string) []Step {
 		o.owned = without(o.owned, owned)
 		o.owned.Data = data
 		n := &Node{ID: id, Stage: StageRun, Host: host, Resource: o}
+		if _, elsewhere := p.graph.nodes[id]; elsewhere {
+			n.ID += "@" + host // what it is called is on another machine now
+		}
 		c, _ := o.Diff(nil, nil) // an orphan needs neither to know what to remove
-		steps = append(steps, Step{Node: id, Host: host, Stage: n.Stage, Change: c, node: n})
+		steps = append(steps, Step{Node: n.ID, Host: host, Stage: n.Stage, Change: c, node: n})
 	}
 	return steps
 }

@@ -38,6 +38,7 @@ func (p *program) commands() []*cobra.Command {
 		p.sshCommand(),
 		p.execCommand(),
 		p.logsCommand(),
+		p.openCommand(),
 		p.cacheCommand(),
 		p.secretsCommand(),
 		p.createCommand(),

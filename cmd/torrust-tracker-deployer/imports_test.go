@@ -97,6 +97,7 @@ var allowed = map[string]rule{
 		effects: "os",
 	},
 	"internal/ptrace":           {third: "golang.org/x/sys/unix", effects: "os os/exec syscall unsafe"},
+	"internal/stack":            {},
 	"internal/ptrace/exectrace": {ours: "internal/ptrace", effects: "os os/exec"},
 
 	"internal/demo":  {ours: "internal/lab", effects: "net net/http os os/exec"},

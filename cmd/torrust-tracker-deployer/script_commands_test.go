@@ -4,7 +4,11 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,6 +31,8 @@ func scriptCommands() map[string]scriptCommand {
 		"snapshot": snapshot,
 		"waitfor":  waitfor,
 		"machine":  machine,
+		"serve":    serve,
+		"fetch":    fetch,
 	}
 }
 
@@ -125,4 +131,40 @@ func waitfor(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	ts.Fatalf("%s never matched %q", args[0], args[1])
+}
+
+// serve TEXT answers every request with TEXT on a port of loopback until the
+// script ends, and sets SERVED to the port and FREE to one that nobody uses.
+func serve(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: serve TEXT")
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, args[0]) }))
+	ts.Defer(server.Close)
+	_, port, err := net.SplitHostPort(server.Listener.Addr().String())
+	ts.Check(err)
+	ts.Setenv("SERVED", port)
+	ts.Setenv("FREE", freePort(ts))
+}
+
+// fetch URL TEXT waits until URL answers, which has to be with TEXT.
+func fetch(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: fetch URL TEXT")
+	}
+	var err error
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		var answer *http.Response
+		if answer, err = http.Get(args[0]); err != nil {
+			continue
+		}
+		body, err := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		ts.Check(err)
+		if strings.TrimSpace(string(body)) != args[1] {
+			ts.Fatalf("%s answers %q", args[0], body)
+		}
+		return
+	}
+	ts.Fatalf("%s does not answer: %v", args[0], err)
 }

@@ -286,3 +286,35 @@ func TestLeaksAreFound(t *testing.T) {
 		}
 	}
 }
+
+// A tracker of the development generation is asked by Prometheus itself, with
+// the token in a header that it reads from a file.
+func TestDevelopmentGenerationIsWatched(t *testing.T) {
+	e := evaluate(t, `
+trk = tracker(name = "tracker", host = web, generation = "develop", tokens = {"prometheus": secret("SCRAPE")}, admin_token = secret("ADMIN"))
+prometheus(name = "prom", host = web, targets = [trk], scrape_interval = "2s")
+`)
+	const scrape = "ScrapeCanary7Zq"
+	w := newWorld(t, e, map[string]string{"SCRAPE": scrape, "ADMIN": tokenCanary})
+	w.start(e)
+	w.awaitUp(5)
+	w.announce("tracker", "udp", "inet", 10)
+	const counter = `sum(udp_tracker_server_requests_accepted_total{job="tracker",tracker="tracker",request_kind="announce"})`
+	w.await("its announces are seen", func() error {
+		if got, err := w.query(counter); got != "10" || err != nil {
+			return fmt.Errorf("%s is %s %w", counter, got, err)
+		}
+		return nil
+	})
+	for _, place := range w.leaks(scrape, "/tracker/etc/torrust/tracker/tracker.toml", "/prom/etc/prometheus/tokens/tracker") {
+		t.Errorf("the token is in %s", place)
+	}
+	for _, url := range []string{"http://prom:9090/api/v1/targets", "http://prom:9090/api/v1/status/config"} {
+		if body, err := w.get(url); err != nil || shows([]byte(body), scrape) {
+			t.Errorf("%s shows the token: %s %v", url, body, err)
+		}
+	}
+	if content, err := os.ReadFile(filepath.Join(w.dir, "files/prom/etc/prometheus/tokens/tracker")); string(content) != scrape || err != nil {
+		t.Errorf("its file holds %q %v", content, err)
+	}
+}

@@ -180,6 +180,9 @@ func TestWatchersAreHardened(t *testing.T) {
 			t.Errorf("%s has the capabilities %v", s.Name, s.CapAdd)
 		}
 	}
+	if prom, am := serviceOf(t, e, "prom").Web, serviceOf(t, e, "am").Web; prom != 9090 || am != 9093 {
+		t.Errorf("what open shows: %d and %d", prom, am)
+	}
 	if got, _ := e.Files[0].Content.Static(); got != "prom:9090 am:9093 15s" {
 		t.Errorf("handles: %s", got)
 	}

@@ -83,10 +83,13 @@ func property(q builtins.Parameter) (string, error) {
 var constants = map[string]string{"None": "null", "True": "true", "False": "false", "()": "[]"}
 
 // constant writes a default as JSON: numbers, texts and empty containers are
-// the same there.
+// the same there; what JSON has no value for, a call, is its text.
 func constant(text string) string {
 	if c, ok := constants[text]; ok {
 		return c
+	}
+	if !json.Valid([]byte(text)) {
+		return quoted(text)
 	}
 	return text
 }

@@ -54,12 +54,16 @@ var kinds = map[string]kind{
 	"list of paths or tasks":                            {"list[str | Task] | list[str] | list[Task]", jsonTexts},
 	"list of resources or task names":                   {"list[Any]", jsonTexts},
 	"list of services or names":                         {"list[ComposeService | str] | list[ComposeService] | list[str]", jsonTexts},
+	"dict of endpoints":                                 {"Mapping[str, Endpoint]", `"type": "object"`},
+	"letsencrypt(…) or acme(…)":                         {"Letsencrypt | Acme", ""},
+	"list of something with datas":                      {"list[Any]", `"type": "array"`},
+	"dict of registry_login(…)":                         {"Mapping[str, RegistryLogin]", `"type": "object"`},
 	"list of publish(…)":                                {"list[Publish]", `"type": "array"`},
 	"list of tcp(…) or udp(…)":                          {"list[Tcp | Udp] | list[Tcp] | list[Udp]", `"type": "array"`},
 	"path or task":                                      {"str | Task", jsonText},
 	`"user" or bridge`:                                  {"str | Bridge", jsonText},
 	`"kind:name" or resource`:                           {"Any", ""},
-	"qemu(…), existing(…) or simulated(…)":              {"Qemu | Existing | Simulated", ""},
+	"qemu(…), existing(…), hetzner(…) or simulated(…)":  {"Qemu | Existing | Hetzner | Simulated", ""},
 	"healthcheck(…)":                                    {"Healthcheck", ""},
 	`"string" or "int" or "bool" or "list"`:             {"str | type", `"enum": ["string", "int", "bool", "list"]`},
 }
@@ -69,6 +73,7 @@ var texts = []string{
 	"CIDR prefix", "IP address", "URL", "absolute path", "account", "address", "argument name", "capability", "checksum", "duration",
 	"file mode", "fingerprint", "image reference", "interface", "kind", "name", "owner", "package name", "parameter name", "path",
 	"regular expression", "secret name", "size", "string", "user", "user name", "variable name",
+	"e-mail address", "https URL", "image", "location", "repository", "schedule", "server type",
 }
 
 // plurals are those of texts that are not just an s behind them.

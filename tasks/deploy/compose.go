@@ -194,6 +194,7 @@ func (b *builder) serviceDigest(s environments.Service, scope *tasks.Scope) (str
 	if err != nil {
 		return "", err
 	}
+	plain.DependsOn = nil // it orders starts, and is no part of a container
 	text, err := yaml.Marshal(plain)
 	if err != nil {
 		return "", err

@@ -7,7 +7,7 @@
 //
 //	provision  vm:HOST
 //	configure  system:HOST apt:HOST packages:HOST docker:HOST kernel:HOST
-//	           upgrades:HOST stack:HOST firewall:NAME file:NAME
+//	           registries:HOST upgrades:HOST stack:HOST firewall:NAME file:NAME
 //	release    image:SERVICE config:SERVICE compose:HOST release:HOST
 //	run        service:SERVICE backup:NAME
 //	test       probe:NAME exposure:HOST
@@ -162,6 +162,7 @@ func (b *builder) host(h environments.Host) {
 	node("upgrades", upgrades(), "packages:"+name)
 	node("kernel", kernel(), "system:"+name)
 	node("stack", stack(), "system:"+name)
+	b.registries(h)
 	node("docker", docker{mirrors: h.RegistryMirrors}, "packages:"+name, b.guardOf(name))
 	b.compose(h, services)
 }

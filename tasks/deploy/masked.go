@@ -44,13 +44,14 @@ func private(mode string) bool { return strings.HasSuffix(mode, "00") }
 // wanted, the same file with its secrets marked. A line is shown when wanted
 // has it too, or, in a file that is known to hold secrets, when its key is
 // that of a wanted line without one: "level = trace" beside "level = info". A
-// line with the key of a secret is shown as wanted has it.
+// line with the key of a secret is shown as wanted has it, the first one of a key
+// as the first there.
 func maskLines(text, wanted string, edits bool) string {
-	same, plain, secret := map[string]bool{}, map[string]bool{}, map[string]string{}
+	same, plain, secret := map[string]bool{}, map[string]bool{}, map[string][]string{}
 	for line := range strings.Lines(wanted) {
 		same[strings.TrimRight(line, "\n")] = true
 		if head, _, hidden := strings.Cut(line, mark); hidden {
-			secret[keyOf(head)] = line
+			secret[keyOf(head)] = append(secret[keyOf(head)], line)
 		} else if key := keyOf(line); key != "" {
 			plain[key] = edits
 		}
@@ -58,10 +59,11 @@ func maskLines(text, wanted string, edits bool) string {
 	var b strings.Builder
 	for line := range strings.Lines(text) {
 		key := keyOf(line)
-		masked, isSecret := secret[key]
+		masked := secret[key]
 		switch {
-		case isSecret:
-			b.WriteString(masked)
+		case len(masked) > 0:
+			b.WriteString(masked[0])
+			secret[key] = masked[min(1, len(masked)-1):] // the last one stands for all that follow
 		case same[strings.TrimRight(line, "\n")] || strings.TrimSpace(line) == "" || plain[key]:
 			b.WriteString(line)
 		default:

@@ -58,7 +58,7 @@ func (b *builder) service(s environments.Service) {
 	b.add(&tasks.Node{
 		ID: "image:" + s.Name, Stage: tasks.StageRelease, Host: host, Position: at,
 		Resource: image{service: s.Name, reference: s.Image, was: b.was("service:" + s.Name)},
-	}, "docker:"+host)
+	}, "docker:"+host, b.registriesOf(host))
 	run := &tasks.Node{ID: "service:" + s.Name, Stage: tasks.StageRun, Host: host, Position: at}
 	needs := []string{"compose:" + host, "release:" + host, "image:" + s.Name, "kernel:" + host, b.guardOf(host)}
 	if mounts := b.mounts(s); len(mounts) > 0 {

@@ -6,13 +6,30 @@ import (
 )
 
 // NewStepError says that step went wrong on host because of cause, with the
-// hint that belongs to the cause. A cause that is a *StepError already is
-// returned as it is.
+// hint that belongs to the cause, or that the cause has in its words: a program
+// on the machine, such as a service that does not start, may end what it says
+// with a line "hint: …". A cause that is a *StepError already is returned as it
+// is.
 func NewStepError(host, step string, cause error) *StepError {
 	if e, ok := errors.AsType[*StepError](cause); ok {
 		return e
 	}
-	return &StepError{Host: host, Step: step, Cause: cause, Next: hint(host, cause)}
+	next := hint(host, cause)
+	if next == "" {
+		next = said(cause.Error())
+	}
+	return &StepError{Host: host, Step: step, Cause: cause, Next: next}
+}
+
+// said returns the last hint in the words of a cause, "" when there is none.
+func said(words string) string {
+	last := ""
+	for line := range strings.Lines(words) {
+		if h, ok := strings.CutPrefix(strings.TrimSpace(line), "hint: "); ok {
+			last = h
+		}
+	}
+	return last
 }
 
 // hint says what to do about a cause; "" when the cause speaks for itself.

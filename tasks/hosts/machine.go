@@ -24,6 +24,9 @@ const (
 	StackDirectory = "/opt/torrust-tracker-deployer"
 	// StateDirectory holds the manifest, releases, lock and audit log.
 	StateDirectory = "/var/lib/torrust-tracker-deployer"
+	// RegistryLogins is docker's config.json that pulls of ours read, where it is
+	// there.
+	RegistryLogins = StateDirectory + "/docker/config.json"
 )
 
 // A Machine answers queries and carries out operations. It is safe for

@@ -140,6 +140,7 @@ type Container struct {
 	Started  string // RFC 3339, "" = never
 	Labels   map[string]string
 	Restart  string // restart policy
+	Address  string // IPv4 in one of its networks, "" = it has none of its own or does not run
 }
 
 // ImageQuery asks for images of the machine's docker daemon by reference.

@@ -119,14 +119,15 @@ func digest(data []byte) string {
 
 // inspected is a container as sh/queries.sh prints it.
 type inspected struct {
-	ID       string            `json:"id"`
-	Image    string            `json:"image"`
-	Status   string            `json:"status"`
-	Started  string            `json:"started"`
-	Health   string            `json:"health"`
-	Restarts int               `json:"restarts"`
-	Policy   string            `json:"policy"`
-	Labels   map[string]string `json:"labels"`
+	ID        string            `json:"id"`
+	Image     string            `json:"image"`
+	Status    string            `json:"status"`
+	Started   string            `json:"started"`
+	Health    string            `json:"health"`
+	Restarts  int               `json:"restarts"`
+	Policy    string            `json:"policy"`
+	Addresses []string          `json:"addresses"` // of its networks, "" last
+	Labels    map[string]string `json:"labels"`
 }
 
 func (a *answers) compose(project string) *hosts.ComposeFact {
@@ -141,6 +142,7 @@ func (a *answers) compose(project string) *hosts.ComposeFact {
 		fact.Containers = append(fact.Containers, hosts.Container{
 			Service: c.Labels["com.docker.compose.service"], ID: c.ID, ImageID: c.Image, State: c.Status, Health: c.Health,
 			Restarts: c.Restarts, Started: c.Started, Labels: c.Labels, Restart: c.Policy,
+			Address: strings.Join(c.Addresses[:min(1, len(c.Addresses))], ""),
 		})
 	}
 	slices.SortFunc(fact.Containers, func(a, b hosts.Container) int { return strings.Compare(a.Service+a.ID, b.Service+b.ID) })

@@ -49,7 +49,7 @@ LIST
   wait
   [ "$versions" = no ] || docker_versions
   [ $# -eq 0 ] || docker container inspect --format \
-    'container {"id":{{json .ID}},"image":{{json .Image}},"status":{{json .State.Status}},"started":{{json .State.StartedAt}},"health":{{with .State.Health}}{{json .Status}}{{else}}""{{end}},"restarts":{{json .RestartCount}},"policy":{{json .HostConfig.RestartPolicy.Name}},"labels":{{json .Config.Labels}}}' "$@"
+    'container {"id":{{json .ID}},"image":{{json .Image}},"status":{{json .State.Status}},"started":{{json .State.StartedAt}},"health":{{with .State.Health}}{{json .Status}}{{else}}""{{end}},"restarts":{{json .RestartCount}},"policy":{{json .HostConfig.RestartPolicy.Name}},"addresses":[{{range .NetworkSettings.Networks}}{{json .IPAddress}},{{end}}""],"labels":{{json .Config.Labels}}}' "$@"
   mark docker
 }
 

@@ -20,6 +20,11 @@ unsupported() {
   exit 12
 }
 
+# login makes docker log in to registries by a file that is for our pulls alone.
+login() {
+  [ ! -e "$state/docker/config.json" ] || export DOCKER_CONFIG="$state/docker"
+}
+
 # containers PROJECT SERVICE… prints "ID SERVICE STATE" per container; with no
 # service named those of the whole project.
 containers() {
@@ -103,6 +108,7 @@ stays() {
 compose_up() {
   name=$1 directory=$2 recreate=$3 limit=$4 settle=$5
   shift 5
+  login
   export COMPOSE_IGNORE_ORPHANS=1
   before=$(watch "$name" "$@" | who)
   force=
@@ -222,6 +228,7 @@ pull_image() {
   aarch64) arch=arm64 ;;
   *) arch=$(uname -m) ;;
   esac
+  login
   before=$(docker image inspect --format '{{.ID}}' "$1" 2>/dev/null)
   if [ -z "$before" ] || [ "$2" = yes ]; then
     docker pull "$1" || exit 1
