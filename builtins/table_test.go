@@ -60,6 +60,7 @@ var subjects = map[string]subject{
 	"acme":            {arguments: map[string]string{"directory": `"https://a.example/"`}, inside: proxied(`issuer = %s`)},
 	"dataset":         {arguments: map[string]string{"service": "store", "paths": `["/data"]`}, inside: `backup(name = "x", host = web, of = [%s])`},
 	"hetzner":         {arguments: map[string]string{"server_type": `"cx23"`, "location": `"hel1"`, "image": `"ubuntu-24.04"`, "token": `secret("X")`}, inside: `vm(name = "x", provider = %s)`},
+	"registry_login":  {arguments: map[string]string{"user": `"a"`, "password": `secret("X")`}, inside: `vm(name = "x", provider = simulated("machines/x"), registry_credentials = {"ghcr.io": %s})`},
 	"fmt":             {arguments: map[string]string{"pattern": `"{}{}"`, "*values": `1, 2`}, inside: service(`environment = {"X": %s}`)},
 	"toml.encode":     {arguments: map[string]string{"value": "{}"}, inside: service(`environment = {"X": %s}`)},
 	"yaml.encode":     {arguments: map[string]string{"value": "{}"}, inside: service(`environment = {"X": %s}`)},
