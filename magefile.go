@@ -27,7 +27,8 @@ const (
 	program = "torrust-tracker-deployer"
 )
 
-// realMachines are the packages whose tests start virtual machines, or the real programs of images.
+// realMachines are the packages whose tests start virtual machines, or the real
+// programs of container images. One after the other: each takes both cores.
 var realMachines = []string{module + "/internal/e2e", module + "/internal/stack"}
 
 // Build leaves the program in bin/.
@@ -83,7 +84,7 @@ func E2e(ctx context.Context) error {
 	if err := install(ctx, lab.ForImages, lab.ForMachines, lab.ForTests); err != nil {
 		return err
 	}
-	return run(ctx, "go", append([]string{"test", "-count=1", "-timeout=60m"}, realMachines...)...)
+	return run(ctx, "go", append([]string{"test", "-p=1", "-count=1", "-timeout=60m"}, realMachines...)...)
 }
 
 // Test runs everything: lint, unit and script tests, then the tests on real machines.
