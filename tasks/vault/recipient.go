@@ -46,7 +46,7 @@ func recipient(text string) (age.Recipient, error) {
 	switch {
 	case strings.HasPrefix(text, "AGE-SECRET-KEY-"):
 		return nil, &RecipientError{"AGE-SECRET-KEY-…", "that is a private key", "the public one stands above it in its file"}
-	case strings.HasPrefix(text, "age1pq"):
+	case strings.HasPrefix(text, "age1pq1"): // their own prefix; other keys may begin with age1pq by chance
 		return nil, &RecipientError{text, "a post-quantum key cannot be mixed with others in one file", kinds}
 	case strings.HasPrefix(text, "ssh-"):
 		r, err := agessh.ParseRecipient(text)
