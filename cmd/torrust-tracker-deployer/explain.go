@@ -33,11 +33,8 @@ Both are nodes such as service:NAME, as plan shows them; NAME alone will do
 where it means one thing.`,
 		GroupID: groupLook,
 		RunE: func(c *cobra.Command, args []string) error {
-			w, err := parse(c, args)
+			w, err := parseUpTo(c, args, 2)
 			if err != nil {
-				return err
-			}
-			if err := w.exactly(c, 2, false); err != nil {
 				return err
 			}
 			switch len(w.names) {

@@ -22,11 +22,8 @@ func (p *program) listCommand() *cobra.Command {
 			if len(args) == 0 {
 				return p.listEnvironments()
 			}
-			w, err := parse(c, args)
+			w, err := parseUpTo(c, args, 0)
 			if err != nil {
-				return err
-			}
-			if err := w.exactly(c, 0, false); err != nil {
 				return err
 			}
 			return p.listEnvironment(c.Context(), w)

@@ -17,11 +17,8 @@ func (p *program) logsCommand() *cobra.Command {
 		Long:    "logs shows the last lines that a service wrote. SERVICE may be left out where\nthere is one.",
 		GroupID: groupReach,
 		RunE: func(c *cobra.Command, args []string) error {
-			w, err := parse(c, args)
+			w, err := parseUpTo(c, args, 1)
 			if err != nil {
-				return err
-			}
-			if err := w.exactly(c, 1, false); err != nil {
 				return err
 			}
 			d, err := p.open(c.Context(), w)

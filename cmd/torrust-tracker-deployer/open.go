@@ -31,11 +31,8 @@ is a display. It goes on until it is interrupted. The port of the service is its
 web = …, or the first that it publishes over tcp.`,
 		GroupID: groupReach,
 		RunE: func(c *cobra.Command, args []string) error {
-			w, err := parse(c, args)
+			w, err := parseUpTo(c, args, 1)
 			if err != nil {
-				return err
-			}
-			if err := w.exactly(c, 1, false); err != nil {
 				return err
 			}
 			if port < 0 || port > 65535 {

@@ -22,11 +22,8 @@ func (p *program) powerCommand(action, short string) *cobra.Command {
 What is stopped stays as it is otherwise; the next deploy starts it again.`,
 		GroupID: groupChange,
 		RunE: func(c *cobra.Command, args []string) error {
-			w, err := parse(c, args)
+			w, err := parseUpTo(c, args, 1)
 			if err != nil {
-				return err
-			}
-			if err := w.exactly(c, 1, false); err != nil {
 				return err
 			}
 			d, err := p.open(c.Context(), w)

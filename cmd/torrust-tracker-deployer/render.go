@@ -35,11 +35,8 @@ of an image as its tag, a secret as "(secret NAME)": none is read unless
 nothing else in it afterwards.`,
 		GroupID: groupWrite,
 		RunE: func(c *cobra.Command, args []string) error {
-			w, err := parse(c, args)
+			w, err := parseUpTo(c, args, 0)
 			if err != nil {
-				return err
-			}
-			if err := w.exactly(c, 0, false); err != nil {
 				return err
 			}
 			if o.directory == "" {

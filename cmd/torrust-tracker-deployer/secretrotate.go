@@ -25,11 +25,7 @@ kept in environments/ENV.age until then. A rotation that was cut off is taken up
 by the next deploy, or by this command; --back goes the way back to the value
 before. Without a rotation() the new value counts at once.`,
 		RunE: func(c *cobra.Command, args []string) error {
-			d, w, err := p.openSecrets(c, args, 1)
-			if err != nil {
-				return err
-			}
-			s, err := d.secret(w.names[0])
+			d, s, err := p.openSecret(c, args)
 			if err != nil {
 				return err
 			}

@@ -71,10 +71,7 @@ func (p *program) secretsList() *cobra.Command {
 // openSecrets opens the environment of a command that takes so many names
 // before it.
 func (p *program) openSecrets(c *cobra.Command, args []string, names int) (*deployment, words, error) {
-	w, err := parse(c, args)
-	if err == nil {
-		err = w.exactly(c, names, false)
-	}
+	w, err := parseUpTo(c, args, names)
 	if err == nil && len(w.names) < names {
 		err = usage("no secret is named").hint("usage: %s", c.UseLine())
 	}
@@ -83,6 +80,16 @@ func (p *program) openSecrets(c *cobra.Command, args []string, names int) (*depl
 	}
 	d, err := p.open(c.Context(), words{env: w.env, settings: w.settings})
 	return d, w, err
+}
+
+// openSecret opens the environment of a command on one secret.
+func (p *program) openSecret(c *cobra.Command, args []string) (*deployment, environments.Secret, error) {
+	d, w, err := p.openSecrets(c, args, 1)
+	if err != nil {
+		return nil, environments.Secret{}, err
+	}
+	s, err := d.secret(w.names[0])
+	return d, s, err
 }
 
 // secret returns the declaration of the secret that is named.

@@ -24,11 +24,7 @@ terminal, and counts where the environment variable of the secret is unset. The
 next deploy puts it on the machines; the value of a service that runs is better
 changed by secrets rotate.`,
 		RunE: func(c *cobra.Command, args []string) error {
-			d, w, err := p.openSecrets(c, args, 1)
-			if err != nil {
-				return err
-			}
-			s, err := d.secret(w.names[0])
+			d, s, err := p.openSecret(c, args)
 			if err != nil {
 				return err
 			}

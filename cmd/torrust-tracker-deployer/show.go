@@ -21,11 +21,8 @@ func (p *program) showCommand() *cobra.Command {
 		Long:    "show asks the providers where the machines are and shows under which addresses\nthe services answer. It logs in nowhere and changes nothing.",
 		GroupID: groupLook,
 		RunE: func(c *cobra.Command, args []string) error {
-			w, err := parse(c, args)
+			w, err := parseUpTo(c, args, 0)
 			if err != nil {
-				return err
-			}
-			if err := w.exactly(c, 0, false); err != nil {
 				return err
 			}
 			ctx, end := cancelledBySignals(c.Context())

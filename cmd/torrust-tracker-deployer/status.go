@@ -18,11 +18,8 @@ func (p *program) statusCommand() *cobra.Command {
 		Long:    "status looks at the machines and shows, for each, whether it and its services\nare as the file declares. It changes nothing.",
 		GroupID: groupLook,
 		RunE: func(c *cobra.Command, args []string) error {
-			w, err := parse(c, args)
+			w, err := parseUpTo(c, args, 0)
 			if err != nil {
-				return err
-			}
-			if err := w.exactly(c, 0, false); err != nil {
 				return err
 			}
 			return p.withPlan(c.Context(), w, false, func(plan *tasks.Plan, d *deployment) error {

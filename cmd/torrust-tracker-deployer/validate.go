@@ -18,11 +18,8 @@ func (p *program) validateCommand() *cobra.Command {
 		Long:    "validate evaluates the file and shows all errors at once. No machine is\ncontacted, no secret is needed, nothing is written. Secrets that are\nat hand are checked for what libraries demand of them.",
 		GroupID: groupWrite,
 		RunE: func(c *cobra.Command, args []string) error {
-			w, err := parse(c, args)
+			w, err := parseUpTo(c, args, 0)
 			if err != nil {
-				return err
-			}
-			if err := w.exactly(c, 0, false); err != nil {
 				return err
 			}
 			d, err := p.open(c.Context(), w)

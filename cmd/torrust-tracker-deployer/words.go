@@ -60,6 +60,16 @@ func parseNames(c *cobra.Command, args []string) (words, error) {
 	return w, w.exactly(c, len(w.names), false)
 }
 
+// parseUpTo takes the args of a command apart that takes so many names at most
+// and nothing behind --.
+func parseUpTo(c *cobra.Command, args []string, names int) (words, error) {
+	w, err := parse(c, args)
+	if err != nil {
+		return w, err
+	}
+	return w, w.exactly(c, names, false)
+}
+
 // exactly refuses words that a command has no use for.
 func (w words) exactly(c *cobra.Command, names int, argv bool) error {
 	if len(w.names) > names {
