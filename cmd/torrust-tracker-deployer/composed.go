@@ -16,6 +16,15 @@ import (
 	"github.com/torrust/tracker-deployer/tasks/deploy"
 )
 
+// admit checks, before anything is touched, what a selection is made of: its
+// compose files and its secrets.
+func (d *deployment) admit(ctx context.Context, s tasks.Selection) error {
+	if err := d.composed(ctx, s); err != nil {
+		return err
+	}
+	return d.secrets.present(ctx)
+}
+
 // composed checks the compose files of the environment, where a selection
 // writes any, before a machine is asked for anything. Making sense of the
 // schema takes longer than a plan with nothing to do: what a run found right is

@@ -74,10 +74,7 @@ func (p *program) withPlan(ctx context.Context, w words, only bool, f func(*task
 	if err := d.callable(s); err != nil {
 		return err
 	}
-	if err := d.composed(ctx, s); err != nil {
-		return err
-	}
-	if err := d.secrets.present(ctx); err != nil {
+	if err := d.admit(ctx, s); err != nil {
 		return err
 	}
 	if err := d.look(); err != nil {

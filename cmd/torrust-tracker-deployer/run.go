@@ -68,10 +68,7 @@ func (p *program) runTargets(c *cobra.Command, targets, args []string, o *runOpt
 	if err := d.prunable(o.prune); err != nil {
 		return err
 	}
-	if err := d.composed(ctx, selection); err != nil {
-		return err
-	}
-	if err := d.secrets.present(ctx); err != nil {
+	if err := d.admit(ctx, selection); err != nil {
 		return err
 	}
 	end, err := d.begin()

@@ -66,7 +66,7 @@ func (d *deployment) rotate(ctx context.Context, s environments.Secret, back, st
 			return err
 		}
 	}
-	if err := d.secrets.present(ctx); err != nil {
+	if err := d.admit(ctx, selection); err != nil {
 		return err
 	}
 	end, err := d.begin()

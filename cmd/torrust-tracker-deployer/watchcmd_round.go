@@ -40,7 +40,7 @@ func (x *watch) round(ctx context.Context, changes []watching.Change) error {
 		x.because(changes, nil)
 		return err
 	}
-	if err := d.secrets.present(ctx); err != nil {
+	if err := d.admit(ctx, s); err != nil {
 		x.because(changes, nil)
 		return err
 	}
