@@ -44,22 +44,23 @@ func (e *Environment) Empty() bool {
 	return len(e.Hosts)+len(e.Services)+len(e.Files)+len(e.Firewalls)+len(e.Probes)+len(e.Tasks) == 0
 }
 
+// find returns the first of list that is looked for, false where there is none.
+func find[T any](list []T, is func(T) bool) (found T, ok bool) {
+	i := slices.IndexFunc(list, is)
+	if i < 0 {
+		return found, false
+	}
+	return list[i], true
+}
+
 // Host returns the host called name.
 func (e *Environment) Host(name string) (Host, bool) {
-	i := slices.IndexFunc(e.Hosts, func(h Host) bool { return h.Name == name })
-	if i < 0 {
-		return Host{}, false
-	}
-	return e.Hosts[i], true
+	return find(e.Hosts, func(h Host) bool { return h.Name == name })
 }
 
 // Service returns the service called name.
 func (e *Environment) Service(name string) (Service, bool) {
-	i := slices.IndexFunc(e.Services, func(s Service) bool { return s.Name == name })
-	if i < 0 {
-		return Service{}, false
-	}
-	return e.Services[i], true
+	return find(e.Services, func(s Service) bool { return s.Name == name })
 }
 
 // A Read is a file that evaluation read. An Environment may be re-used while

@@ -92,20 +92,12 @@ type Rotation struct {
 
 // Rotation returns the rotation of a secret, false where none is declared.
 func (e *Environment) Rotation(secret string) (Rotation, bool) {
-	i := slices.IndexFunc(e.Rotations, func(r Rotation) bool { return r.Secret == secret })
-	if i < 0 {
-		return Rotation{}, false
-	}
-	return e.Rotations[i], true
+	return find(e.Rotations, func(r Rotation) bool { return r.Secret == secret })
 }
 
 // Secret returns the secret called name.
 func (e *Environment) Secret(name string) (Secret, bool) {
-	i := slices.IndexFunc(e.Secrets, func(s Secret) bool { return s.Name == name })
-	if i < 0 {
-		return Secret{}, false
-	}
-	return e.Secrets[i], true
+	return find(e.Secrets, func(s Secret) bool { return s.Name == name })
 }
 
 // rotations complains about secrets with two rotations.

@@ -108,18 +108,10 @@ func (o Option) Parse(text string) (string, bool) {
 
 // Task returns the task called name.
 func (e *Environment) Task(name string) (Task, bool) {
-	i := slices.IndexFunc(e.Tasks, func(t Task) bool { return t.Name == name })
-	if i < 0 {
-		return Task{}, false
-	}
-	return e.Tasks[i], true
+	return find(e.Tasks, func(t Task) bool { return t.Name == name })
 }
 
 // Group returns the group called name.
 func (e *Environment) Group(name string) (Group, bool) {
-	i := slices.IndexFunc(e.Groups, func(g Group) bool { return g.Name == name })
-	if i < 0 {
-		return Group{}, false
-	}
-	return e.Groups[i], true
+	return find(e.Groups, func(g Group) bool { return g.Name == name })
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,6 +17,7 @@ import (
 	"github.com/torrust/tracker-deployer/environments"
 	"github.com/torrust/tracker-deployer/starlark/eval"
 	"github.com/torrust/tracker-deployer/starlark/migrate"
+	"github.com/torrust/tracker-deployer/tasks/vault"
 	"github.com/torrust/tracker-deployer/tasks/vault/durable"
 )
 
@@ -146,27 +146,18 @@ func (p *program) keepImported(ctx context.Context, to place, secrets []migrate.
 	if err != nil {
 		return err
 	}
-	before, err := v.Kept()
-	if err != nil {
-		return err
-	}
-	after := maps.Clone(before)
-	var taken []error
+	values := make(map[string]string, len(secrets))
 	for _, s := range secrets {
-		if old, ok := before[s.Name]; ok && old != s.Value && !over {
-			taken = append(taken, usage("secret %q: %s keeps another value of it", s.Name, p.relative(to.beside(".age"))).
-				hint("choose another name with -o, or --force overwrites it"))
+		values[s.Name] = s.Value
+	}
+	list := flatten(v.Keep(ctx, values, over))
+	for i, err := range list {
+		if kept, ok := errors.AsType[*vault.KeptError](err); ok {
+			list[i] = usage("secret %q: %s keeps another value of it", kept.Name, p.relative(kept.File)).
+				hint("choose another name with -o, or --force overwrites it")
 		}
-		after[s.Name] = s.Value
 	}
-	if len(taken) > 0 {
-		return errors.Join(taken...)
-	}
-	if maps.Equal(before, after) {
-		return nil
-	}
-	_, err = v.Edit(ctx, before, after)
-	return err
+	return errors.Join(list...)
 }
 
 // putImported writes the file, whole or not at all.

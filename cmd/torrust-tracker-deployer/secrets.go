@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
 
 	"github.com/torrust/tracker-deployer/environments"
@@ -14,20 +13,19 @@ import (
 // secrets answers the engine out of the vault: the engine knows names, the
 // vault wants declarations.
 type secrets struct {
-	vault    *vault.Vault
-	declared []environments.Secret
-	demands  []environments.Demand
+	vault *vault.Vault
+	env   *environments.Environment
 }
 
 // Value returns a secret by its SecretID; one that is not generated yet is
 // known later.
 func (s secrets) Value(ctx context.Context, id string, create bool) (string, error) {
 	name, which, _ := strings.Cut(id, ".")
-	i := slices.IndexFunc(s.declared, func(d environments.Secret) bool { return d.Name == name })
-	if i < 0 {
+	declared, ok := s.env.Secret(name)
+	if !ok {
 		return "", errors.New("secret " + name + " is not declared")
 	}
-	v, err := s.vault.Version(ctx, s.declared[i], which, create)
+	v, err := s.vault.Version(ctx, declared, which, create)
 	return v, later("secret "+name, err)
 }
 
@@ -48,7 +46,7 @@ func later(what string, err error) error {
 // kept out of output: a machine may well speak of one that this run has no use
 // for. Commands are not run for it.
 func (s secrets) learn() {
-	for _, d := range s.declared {
+	for _, d := range s.env.Secrets {
 		if len(d.Command) == 0 {
 			_, _ = s.vault.Value(context.Background(), d, false) // one that is not there cannot get out
 		}
@@ -61,7 +59,7 @@ func (s secrets) learn() {
 func (s secrets) present(ctx context.Context) error {
 	var wrong []error
 	sealed := false
-	for _, d := range s.declared {
+	for _, d := range s.env.Secrets {
 		_, err := s.vault.Value(ctx, d, false)
 		if errors.Is(err, vault.ErrNotGenerated) {
 			continue
@@ -94,8 +92,8 @@ func (s secrets) atHand(ctx context.Context) reading {
 func (s secrets) without(ctx context.Context) reading {
 	read := s.atHand(ctx)
 	return func(leaf environments.Value) (string, bool) {
-		i := slices.IndexFunc(s.declared, func(d environments.Secret) bool { return d.Name == leaf.Name })
-		if i < 0 || len(s.declared[i].Command) > 0 {
+		declared, ok := s.env.Secret(leaf.Name)
+		if !ok || len(declared.Command) > 0 {
 			return "", false
 		}
 		return read(leaf)
@@ -117,7 +115,7 @@ func (s secrets) with(ctx context.Context, name, value string) reading {
 // declared, and never shows one. What is not at hand is not looked at.
 func (s secrets) fit(ctx context.Context, read reading) error {
 	var wrong []error
-	for _, d := range s.demands {
+	for _, d := range s.env.Demands {
 		for _, which := range []string{environments.Current, environments.Incoming} {
 			text, known := rendered(d.Value, which, read)
 			if known && !d.Met(text) {
@@ -151,16 +149,16 @@ func (s secrets) misfit(d environments.Demand) error {
 		what = "the text with its value"
 	}
 	err := usage("secret %q: %s does not fit: %s", names[0], what, d.Reason)
-	i := slices.IndexFunc(s.declared, func(o environments.Secret) bool { return o.Name == names[0] })
+	declared, ok := s.env.Secret(names[0])
 	switch {
-	case i < 0:
+	case !ok:
 		return err
-	case s.declared[i].Generate:
+	case declared.Generate:
 		return err.hint("`%s secrets rotate %s ENV` makes another one", programName, names[0])
-	case len(s.declared[i].Command) > 0:
-		return err.hint("change it where command %q gets it from", s.declared[i].Command[0])
+	case len(declared.Command) > 0:
+		return err.hint("change it where command %q gets it from", declared.Command[0])
 	}
-	return err.hint("set %s to another value", s.declared[i].Variable())
+	return err.hint("set %s to another value", declared.Variable())
 }
 
 // A positioned error is one with the place in the environment file that it is

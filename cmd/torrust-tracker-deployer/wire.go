@@ -54,7 +54,7 @@ func (p *program) wire(l loaded) (*deployment, error) {
 	if d.vault, err = p.vaultOf(l.place); err != nil {
 		return nil, err
 	}
-	d.secrets = secrets{d.vault, l.env.Secrets, l.env.Demands}
+	d.secrets = secrets{d.vault, l.env}
 	learn := sync.OnceFunc(d.secrets.learn)
 	p.hide = func() []string { learn(); return d.vault.Values() }
 	d.graph, err = deploy.Graph(l.env, deploy.Options{

@@ -2,6 +2,7 @@ package vault
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -36,15 +37,16 @@ func (e *KeptError) Error() string {
 func (e *KeptError) Hint() string { return "it may be in use: choose another name for the environment" }
 
 // Keep puts values of secrets into the age file, by name, all of them or none;
-// they are durable when it returns. A secret that has another value is a
-// *KeptError unless over is set, one that is being rotated always a
-// *RotatingError.
+// they are durable when it returns. Unless over is set every secret that has
+// another value is a *KeptError, joined where there are several; one that is
+// being rotated is always a *RotatingError.
 func (v *Vault) Keep(ctx context.Context, values map[string]string, over bool) error {
 	for _, value := range values {
 		v.saw(value)
 	}
 	return v.change(ctx, func(d *document) (bool, error) {
 		changed := false
+		var taken []error
 		for _, name := range slices.Sorted(maps.Keys(values)) {
 			old, there := d.Secrets[name]
 			_, rotates := d.Rotations[name]
@@ -54,11 +56,12 @@ func (v *Vault) Keep(ctx context.Context, values map[string]string, over bool) e
 			case there && old == values[name]:
 				continue
 			case there && !over:
-				return false, &KeptError{Name: name, File: v.options.AgeFile}
+				taken = append(taken, &KeptError{Name: name, File: v.options.AgeFile})
+				continue
 			}
 			d.Secrets[name], changed = values[name], true
 		}
-		return changed, nil
+		return changed, errors.Join(taken...)
 	})
 }
 
