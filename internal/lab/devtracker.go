@@ -3,7 +3,6 @@ package lab
 import (
 	"context"
 	"embed"
-	"io/fs"
 	"slices"
 	"strings"
 
@@ -24,8 +23,7 @@ var devTrackerSources embed.FS
 // DevTrackerImage returns the image of the stand-in for the tracker's
 // development generation, which cannot be had: the program of
 // internal/lab/tracker3, compiled by the Go on this machine, in an image with
-// the contract of the official one. Building it needs a working directory in
-// this module.
+// the contract of the official one.
 func (l *Lab) DevTrackerImage(ctx context.Context) (Image, error) {
 	r, err := devTrackerRecipe()
 	if err != nil {
@@ -35,31 +33,13 @@ func (l *Lab) DevTrackerImage(ctx context.Context) (Image, error) {
 }
 
 func devTrackerRecipe() (recipe, error) {
-	b := imageBuild{
-		name: DevTrackerName, config: devTrackerConfig(), variant: "extract", hook: "extract",
-		packages: []string{"busybox-static"}, script: buildDevTracker,
-	}
-	r := b.recipe("dev-tracker-image", "about 20 seconds")
-	err := fs.WalkDir(devTrackerSources, ".", func(name string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() || strings.HasSuffix(name, "_test.go") {
-			return err
-		}
-		source, err := devTrackerSources.ReadFile(name)
-		r.input = append(r.input, name, string(source))
-		return err
-	})
-	if err != nil {
-		return r, err
-	}
-	r.build = func(ctx context.Context, j *job) error {
-		err := j.run(ctx, "env", "CGO_ENABLED=0", "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w",
-			"-o", j.path("work/standin"), "github.com/torrust/tracker-deployer/internal/lab/tracker3/standin")
-		if err != nil {
-			return err
-		}
-		return b.build(ctx, j)
-	}
-	return r, nil
+	return standin{
+		image: imageBuild{
+			name: DevTrackerName, config: devTrackerConfig(), variant: "extract", hook: "extract",
+			packages: []string{"busybox-static"}, script: buildDevTracker,
+		},
+		artefact: "dev-tracker-image", sources: devTrackerSources, program: "standin", pkg: "tracker3/standin",
+	}.recipe()
 }
 
 // devTrackerConfig is that of the released image without the variable that the

@@ -3,8 +3,6 @@ package lab
 import (
 	"context"
 	"embed"
-	"io/fs"
-	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
@@ -25,8 +23,7 @@ var grafanaSources embed.FS
 
 // GrafanaImage returns an image of the stand-in for Grafana, which cannot be
 // had: the program of internal/lab/grafana13, compiled by the Go on this
-// machine, in an image with the contract of the official one. Building it
-// needs a working directory in this module.
+// machine, in an image with the contract of the official one.
 func (l *Lab) GrafanaImage(ctx context.Context) (Image, error) {
 	r, err := grafanaRecipe()
 	if err != nil {
@@ -36,35 +33,14 @@ func (l *Lab) GrafanaImage(ctx context.Context) (Image, error) {
 }
 
 func grafanaRecipe() (recipe, error) {
-	b := imageBuild{
-		name: GrafanaName, config: grafanaConfig(), variant: "extract", hook: "extract",
-		packages: []string{"busybox-static"}, script: buildGrafana,
-		beside: []beside{{"run.sh", runGrafana}},
-	}
-	r := b.recipe("grafana-image", "about 20 seconds")
-	names, err := fs.Glob(grafanaSources, "grafana13/*.go")
-	if err != nil {
-		return r, err
-	}
-	for _, name := range names {
-		if strings.HasSuffix(name, "_test.go") {
-			continue
-		}
-		source, err := grafanaSources.ReadFile(name)
-		if err != nil {
-			return r, err
-		}
-		r.input = append(r.input, name, string(source))
-	}
-	r.build = func(ctx context.Context, j *job) error {
-		err := j.run(ctx, "env", "CGO_ENABLED=0", "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w",
-			"-o", j.path("work/grafana"), "github.com/torrust/tracker-deployer/internal/lab/grafana13")
-		if err != nil {
-			return err
-		}
-		return b.build(ctx, j)
-	}
-	return r, nil
+	return standin{
+		image: imageBuild{
+			name: GrafanaName, config: grafanaConfig(), variant: "extract", hook: "extract",
+			packages: []string{"busybox-static"}, script: buildGrafana,
+			beside: []beside{{"run.sh", runGrafana}},
+		},
+		artefact: "grafana-image", sources: grafanaSources, program: "grafana", pkg: "grafana13",
+	}.recipe()
 }
 
 // grafanaConfig is the configuration of the official image.
