@@ -90,18 +90,7 @@ func (w *swarms) announce(ctx context.Context, a announce, keep func(netip.Addr)
 	if a.want >= 0 {
 		limit = min(limit, a.want)
 	}
-	result := answer{completed: s.completed}
-	for at, p := range s.peers {
-		if p.left == 0 {
-			result.seeders++
-		} else {
-			result.leechers++
-		}
-		if at != a.at && len(result.peers) < limit && keep(at.Addr()) {
-			result.peers = append(result.peers, found{p.id, at})
-		}
-	}
-	return result, nil
+	return s.answer(limit, func(at netip.AddrPort) bool { return at != a.at && keep(at.Addr()) }), nil
 }
 
 // enter takes what a says about its peer into s.
@@ -142,10 +131,11 @@ func (w *swarms) scrape(torrent infoHash) answer {
 	if s == nil {
 		return answer{}
 	}
-	return s.numbers()
+	return s.answer(len(s.peers), func(netip.AddrPort) bool { return true })
 }
 
-func (s *swarm) numbers() answer {
+// answer counts the peers and has up to limit of those that keep takes.
+func (s *swarm) answer(limit int, keep func(netip.AddrPort) bool) answer {
 	a := answer{completed: s.completed}
 	for at, p := range s.peers {
 		if p.left == 0 {
@@ -153,7 +143,9 @@ func (s *swarm) numbers() answer {
 		} else {
 			a.leechers++
 		}
-		a.peers = append(a.peers, found{p.id, at})
+		if len(a.peers) < limit && keep(at) {
+			a.peers = append(a.peers, found{p.id, at})
+		}
 	}
 	return a
 }
@@ -163,7 +155,7 @@ func (w *swarms) totals() (torrents int, sum answer) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, s := range w.torrents {
-		a := s.numbers()
+		a := s.answer(0, nil)
 		sum.seeders += a.seeders
 		sum.leechers += a.leechers
 		sum.completed += a.completed
